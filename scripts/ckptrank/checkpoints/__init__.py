@@ -1,0 +1,51 @@
+"""Checkpoints: where they come from, and the one :class:`Network` that each source hands over.
+
+A source is a module here with two functions: ``prepare(name, definition, folder, inputs)`` puts the
+weights into ``folder`` and returns the card's fields, and ``build(card, folder, seed)`` returns the
+network. To add one: write the module and add its name to :data:`SOURCES`.
+"""
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ckptrank.errors import PairFault
+from ckptrank.files import read_json, sha256_of
+
+if TYPE_CHECKING:
+    from ckptrank.checkpoints.network import Network
+
+SOURCES = ("zoo", "scratch")
+CARD = "card.json"
+WEIGHTS = "weights.safetensors"
+
+
+def get_source(name: str):
+    """Return the module of a checkpoint source, imported on first use (most of them need torch)."""
+    return importlib.import_module(f"ckptrank.checkpoints.{name}")
+
+
+def read_card(folder: str | Path) -> dict:
+    """Return a prepared checkpoint's card; raise :class:`PairFault` when its preparation failed."""
+    card = read_json(Path(folder) / CARD)
+    if card["status"] != "ok":
+        raise PairFault(card["reason"])
+    return card
+
+
+def load_network(folder: str | Path, seed: int = 0) -> "Network":
+    """Build the network of a prepared checkpoint and load its weights, after checking their hash.
+
+    ``seed`` only matters where there are no weights to load (From-Scratch). Raises
+    :class:`PairFault` when the card says ``failed``, the hash differs or the weights do not fit.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    if card["sha256"]:
+        path = folder / WEIGHTS
+        if not path.is_file():
+            raise PairFault(f"{path}: the weights are gone; delete {folder} to prepare them again")
+        actual = sha256_of(path)
+        if actual != card["sha256"]:
+            raise PairFault(f"{path}: SHA-256 is {actual}, the card says {card['sha256']}")
+    return get_source(card["source"]).build(card, folder, seed).eval()

@@ -15,19 +15,23 @@ from pathlib import Path
 class Method:
     """How the workflow feeds a method.
 
+    ``family``: where it comes from, ``neucrab``, ``model_zoo`` or ``field``; tables are grouped by it.
     ``inputs``: the arrays that it takes by name; see ``score_inputs.py`` for what each name stands for.
     ``held_out``: it needs evaluation samples that it was not fitted on (else it may score its own).
     ``stack``: the conda environment (``envs/<stack>.yaml``) that holds what its module imports.
+    ``function`` and ``module`` default to the method's name and ``ckptrank.measures.<name>``.
     ``combine``: a function in the same module that turns a group's notes into scores, for methods
     whose raw terms only compare within a group.
     """
 
     title: str
+    family: str = "field"
     inputs: tuple[str, ...] = ("features", "labels")
     held_out: bool = False
     stack: str = "numpy"
     gpu: bool = False
     function: str = ""
+    module: str = ""
     combine: str = ""
     reference: str = ""
 
@@ -35,22 +39,27 @@ class Method:
 METHODS: dict[str, Method] = {}
 
 
+def locate(method: str) -> tuple[str, str]:
+    """Return (module, function) of a registered method."""
+    entry = METHODS[method]
+    return entry.module or f"ckptrank.measures.{method}", entry.function or method
+
+
 def get_function(method: str) -> Callable[..., float]:
     """Import and return the function of a registered method."""
-    module = importlib.import_module(f"ckptrank.measures.{method}")
-    return getattr(module, METHODS[method].function or method)
+    module, function = locate(method)
+    return getattr(importlib.import_module(module), function)
 
 
 def get_parameters(method: str) -> dict[str, str]:
     """Return the keyword-only parameters of a method and their annotations, without importing it."""
-    path = Path(__file__).with_name(f"{method}.py")
-    name = METHODS[method].function or method
+    module, function = locate(method)
+    path = Path(__file__).parents[2].joinpath(*module.split(".")).with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            inputs = METHODS[method].inputs
+        if isinstance(node, ast.FunctionDef) and node.name == function:
             return {
-                a.arg: ast.unparse(a.annotation) if a.annotation else "object"
-                for a in node.args.kwonlyargs
-                if a.arg not in inputs
+                argument.arg: ast.unparse(argument.annotation) if argument.annotation else "object"
+                for argument in node.args.kwonlyargs
+                if argument.arg not in METHODS[method].inputs
             }
-    raise LookupError(f"{path} defines no function {name}")
+    raise LookupError(f"{path} defines no function {function}")
