@@ -2,17 +2,28 @@
 
 import numpy as np
 
+_BLOCK = 2**22
 
-def check_features(features: np.ndarray, name: str = "features") -> np.ndarray:
-    """Return ``features`` as a C-ordered float64 (N, D) array; reject other shapes, NaN and infinity."""
+
+def check_features(
+    features: np.ndarray, name: str = "features", *, convert: bool = True
+) -> np.ndarray:
+    """Return ``features`` as a C-ordered float64 (N, D) array; reject other shapes and non-finite rows.
+
+    With ``convert=False`` the array comes back as it is, checked by blocks and not copied: for
+    methods that convert to float64 as they go, so that float32 features of any size fit.
+    """
     array = np.asarray(features)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name}: expected a non-empty (N, D) array, got shape {array.shape}")
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).any(axis=1).sum())
+    if convert:
+        array = np.ascontiguousarray(array, dtype=np.float64)
+    step = max(1, _BLOCK // array.shape[1])
+    starts = range(0, len(array), step)
+    bad = sum(int((~np.isfinite(array[i : i + step])).any(axis=1).sum()) for i in starts)
+    if bad:
         raise ValueError(f"{name}: {bad} of {len(array)} rows hold NaN or infinity")
     return array
 
