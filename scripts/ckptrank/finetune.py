@@ -41,6 +41,17 @@ class Recipe:
     warmup: int = 0
 
 
+def make_recipe(settings: dict, learning_rate: float, *, scratch: bool) -> Recipe:
+    """Return the recipe of one run from the config's ``finetune`` settings.
+
+    From scratch the weight decay is ``scratch_weight_decay`` times the learning rate (appendix A.2).
+    """
+    decay = settings["scratch_weight_decay"] * learning_rate if scratch else settings["weight_decay"]
+    return Recipe(
+        learning_rate, settings["batch_size"], settings["momentum"], decay, settings["warmup"]
+    )
+
+
 class Classifier(nn.Module):
     """A checkpoint's backbone under a new linear output layer, which starts at zero."""
 

@@ -1,30 +1,73 @@
-"""One log per job: everything that a script says, warns or dies of goes to the rule's log file."""
+"""One log per job: what a script says, warns or dies of, and at its end what the job has cost."""
 
+import json
 import logging
+import resource
 import sys
+import time
+import traceback
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
+JOB_LINE = "job: "
 
-def start_log(path: str | Path) -> logging.Logger:
-    """Send this process's standard output, standard error, warnings and log records to ``path``."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    stream = open(path, "w", buffering=1, encoding="utf-8")  # noqa: SIM115 (lives as long as the job)
-    sys.stdout = sys.stderr = stream
-    logging.basicConfig(
-        stream=stream, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
-    logging.captureWarnings(True)
-    warnings.simplefilter("default")
-    return logging.getLogger("ckptrank")
+
+@contextmanager
+def run_job(snakemake: object) -> Iterator[logging.Logger]:
+    """Run a script's work with all its output in the rule's log, closed by one line of costs.
+
+    Call it after the imports: the processor time that the process has used by then is the job's
+    start-up. The last line is ``job: {...}`` with the rule, the start (Unix time), wall-clock and CPU
+    seconds of the work, CPU seconds of the start-up, and peak memory in MiB. An uncaught exception
+    lands in the log and on the terminal, and fails the job.
+    """
+    path = Path(snakemake.log[0])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    startup, started, terminal = time.process_time(), time.time(), sys.stderr
+    with open(path, "w", buffering=1, encoding="utf-8") as stream:
+        sys.stdout = sys.stderr = stream
+        logging.basicConfig(
+            stream=stream, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+        )
+        logging.captureWarnings(True)
+        warnings.simplefilter("default")
+        try:
+            yield logging.getLogger("ckptrank")
+        except BaseException:
+            traceback.print_exc(file=stream)
+            traceback.print_exc(file=terminal)
+            raise SystemExit(1) from None
+        finally:
+            cost = {
+                "rule": snakemake.rule,
+                "started": round(started, 2),
+                "seconds": round(time.time() - started, 3),
+                "cpu_seconds": round(time.process_time() - startup, 3),
+                "startup_cpu_seconds": round(startup, 3),
+                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            }
+            print(JOB_LINE + json.dumps(cost), file=stream)
+            sys.stdout, sys.stderr = sys.__stdout__, terminal
+            logging.shutdown()
+
+
+def read_job_costs(folder: str | Path) -> list[dict]:
+    """Return the closing cost line of every log below ``folder``; logs without one are left out."""
+    costs = []
+    for path in sorted(Path(folder).rglob("*.log")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if lines and lines[-1].startswith(JOB_LINE):
+            costs.append(json.loads(lines[-1].removeprefix(JOB_LINE)))
+    return costs
 
 
 def progress(items: Iterable[Item], *, description: str, unit: str, **options: object) -> Iterator[Item]:
-    """Iterate with a tqdm bar (rate and ETA) written to the log, a line every five seconds."""
+    """Iterate with a tqdm bar (rate and ETA) in the log, a line every five seconds."""
     from tqdm import tqdm
 
     return tqdm(

@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all the set-up they need: python3 (3.11 or newer), make and a network.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo report test lint lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+PRESET ?=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+SNAKEMAKE = snakemake --cores $(CORES) --workflow-profile profiles/default $(if $(PRESET),--configfile $(PRESET))
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: requirements.lock
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ckptrank needs Python 3.11 or newer; set PYTHON=")'
+	"$(PYTHON)" -m venv --clear "$(VENV)"
+	echo "Installing into $(VENV); this takes a minute or two."
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	touch "$@"
+
+demo: $(VENV)/installed ## run the built-in benchmark and write reports/report.html (10 minutes on 2 cores)
+	$(SNAKEMAKE)
+	$(MAKE) --no-print-directory report
+
+report: $(VENV)/installed ## write reports/report.html from finished results
+	$(SNAKEMAKE) --report reports/report.html --report-stylesheet reports/report.css > /dev/null
+	echo "The report is in $(CURDIR)/reports/report.html"
+
+test: $(VENV)/installed ## run all tests
+	pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/installed ## check style and the workflow
+	ruff check scripts tests benchmarks
+	ruff format --check scripts tests benchmarks
+	snakefmt --check Snakefile rules
+	snakemake --lint
+
+lock: $(VENV)/installed ## renew requirements.lock from requirements.in
+	"$(BIN)/python" -m pip install --quiet uv
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --upgrade requirements.in -o requirements.lock
+
+clean: ## remove results, logs and reports, keep the environment
+	rm -rf results logs resources .snakemake reports/*.html reports/*.zip

@@ -1,0 +1,183 @@
+import os
+import re
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+from ckptrank.measures.registry import METHODS, locate
+from ckptrank.workflow.config import ConfigError, check_config
+from ckptrank.workflow.digest import digest_code
+
+try:
+    check_config(
+        config,
+        Path(workflow.basedir) / "rules" / "schemas",
+        [Path(file) for file in workflow.configfiles],
+    )
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def get_members(group, part="checkpoints"):
+    """The checkpoints of a group (or its `unranked` ones), those of its parts when it is a union."""
+    definition = config["groups"][group]
+    parts = definition.get("union", [group])
+    names = [name for part_ in parts for name in config["groups"][part_].get(part, [])]
+    return list(dict.fromkeys(names))
+
+
+def get_ranked(groups=None):
+    groups = config["select"]["groups"] if groups is None else groups
+    return list(dict.fromkeys(name for group in groups for name in get_members(group)))
+
+
+def get_tuned():
+    groups = config["select"]["groups"]
+    unranked = [name for group in groups for name in get_members(group, "unranked")]
+    return list(dict.fromkeys([*get_ranked(), *unranked]))
+
+
+def get_grid_measures():
+    grid = config["nleep_grid"]
+    return {
+        f"nleep-{energy}-{components}": {"pca_energy": energy, "components_per_class": components}
+        for energy in grid["pca_energy"]
+        for components in grid["components_per_class"]
+        if grid["groups"]
+    }
+
+
+def get_jobs_of_methods():
+    """Job name -> (method, measures with their parameters): one job per method scores all its measures."""
+    jobs = {}
+    for name in config["select"]["measures"]:
+        if name == "consensus":
+            continue
+        measure = config["measures"][name]
+        measures = jobs.setdefault(measure["method"], (measure["method"], {}))[1]
+        measures[name] = measure.get("params", {})
+    if get_grid_measures():
+        jobs["nleep_grid"] = ("nleep", get_grid_measures())
+    return jobs
+
+
+def get_rates():
+    """Name of a job of the sweep -> the learning rates that it runs."""
+    rates, size = config["finetune"]["learning_rates"], config["finetune"]["learning_rates_per_job"]
+    parts = [rates[start : start + size] for start in range(0, len(rates), size)]
+    return {"_".join(map(str, part)): part for part in parts}
+
+
+def get_finetune_settings():
+    """What one run of the sweep depends on, the learning rates aside."""
+    keys = ["steps", "batch_size", "momentum", "weight_decay", "scratch_weight_decay", "warmup"]
+    return {key: config["finetune"][key] for key in keys}
+
+
+def constrain(names):
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+RATES = get_rates()
+METHOD_JOBS = get_jobs_of_methods()
+
+
+wildcard_constraints:
+    task=constrain(config["tasks"]),
+    checkpoint=constrain(config["checkpoints"]),
+    run=constrain(config["zoo"]),
+    data="shapes|letters|textures",
+    group=constrain(config["groups"]),
+    rates=constrain(RATES),
+
+
+def get_zoo_run(wildcards):
+    definition = config["checkpoints"][wildcards.checkpoint]
+    if definition["source"] != "zoo":
+        return []
+    return f"resources/zoo/{definition['run']}"
+
+
+def get_source_module(checkpoint):
+    return f"ckptrank.checkpoints.{config['checkpoints'][checkpoint]['source']}"
+
+
+def get_score_inputs(job, wildcards):
+    """What the method of a job reads: the feature file, or the network and its task."""
+    inputs = METHODS[METHOD_JOBS[job][0]].inputs
+    if "network" in inputs:
+        return {
+            "checkpoint": f"resources/checkpoints/{wildcards.checkpoint}",
+            "task": f"resources/tasks/{wildcards.task}",
+        }
+    return {"features": f"results/features/{wildcards.task}/{wildcards.checkpoint}.h5"}
+
+
+def get_memory(base, per_input=1.0):
+    """Memory in MB: a base, plus a multiple of the input's size, more on each attempt."""
+
+    def memory(wildcards, input, attempt):
+        return round((base + per_input * input.size_mb) * (1 + 0.5 * (attempt - 1)))
+
+    return memory
+
+
+def get_runtime(minutes):
+    return lambda wildcards, attempt: minutes * attempt
+
+
+def get_measure_table():
+    """What the tables say of each measure that a job scores."""
+    rows = []
+    for name in config["select"]["measures"]:
+        if name == "consensus":
+            continue
+        measure = config["measures"][name]
+        method = METHODS[measure["method"]]
+        rows.append(
+            {
+                "measure": name,
+                "method": measure["method"],
+                "title": measure.get("title", method.title),
+                "family": method.family,
+                "reference": method.reference,
+                "held_out": method.held_out,
+                "params": measure.get("params", {}),
+            }
+        )
+    return rows
+
+
+def get_score_files():
+    return [
+        f"results/scores/{job}/{task}/{checkpoint}.json"
+        for job in METHOD_JOBS
+        for task in config["select"]["tasks"]
+        for checkpoint in get_ranked(config["nleep_grid"]["groups"] if job == "nleep_grid" else None)
+    ]
+
+
+def get_ground_truth_files():
+    return [
+        f"results/ground_truth/{task}/{checkpoint}.json"
+        for task in config["select"]["tasks"]
+        for checkpoint in get_tuned()
+    ]
+
+
+EVALUATION_TABLES = [
+    "checkpoints",
+    "tasks",
+    "ground_truth",
+    "measures",
+    "scores",
+    "metrics",
+    "summary",
+]
+
+
+
+def get_evaluation_files():
+    return [f"results/evaluation/{table}.csv" for table in EVALUATION_TABLES]

@@ -1,0 +1,45 @@
+rule prepare_task:
+    output:
+        directory("resources/tasks/{task}"),
+    log:
+        "logs/prepare_task/{task}.log",
+    benchmark:
+        "results/benchmarks/prepare_task/{task}.tsv"
+    params:
+        definition=lambda wildcards: config["tasks"][wildcards.task],
+        code=lambda wildcards: digest_code(
+            "prepare_task.py", f"ckptrank.tasks.{config['tasks'][wildcards.task]['source']}"
+        ),
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(60),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../scripts/prepare_task.py"
+
+
+rule prepare_checkpoint:
+    input:
+        zoo=get_zoo_run,
+    output:
+        directory("resources/checkpoints/{checkpoint}"),
+    log:
+        "logs/prepare_checkpoint/{checkpoint}.log",
+    benchmark:
+        "results/benchmarks/prepare_checkpoint/{checkpoint}.tsv"
+    params:
+        name=lambda wildcards: wildcards.checkpoint,
+        definition=lambda wildcards: config["checkpoints"][wildcards.checkpoint],
+        code=lambda wildcards: digest_code(
+            "prepare_checkpoint.py", get_source_module(wildcards.checkpoint)
+        ),
+    threads: 1
+    resources:
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(60),
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/prepare_checkpoint.py"

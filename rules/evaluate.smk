@@ -1,0 +1,62 @@
+rule collect:
+    input:
+        checkpoints=[f"resources/checkpoints/{name}" for name in get_tuned()],
+        tasks=[f"resources/tasks/{name}" for name in config["select"]["tasks"]],
+        ground_truth=get_ground_truth_files(),
+        scores=get_score_files(),
+    output:
+        checkpoints="results/evaluation/checkpoints.csv",
+        tasks="results/evaluation/tasks.csv",
+        ground_truth="results/evaluation/ground_truth.csv",
+        measures="results/evaluation/measures.csv",
+        scores="results/collected/scores.csv",
+    log:
+        "logs/collect.log",
+    benchmark:
+        "results/benchmarks/collect.tsv"
+    params:
+        groups={group: [*get_members(group), *get_members(group, "unranked")] for group in config["select"]["groups"]},
+        task_titles={task: config["tasks"][task].get("title", task) for task in config["select"]["tasks"]},
+        measures=get_measure_table(),
+        pooled=[name for name in config["select"]["measures"] if name == "consensus"]
+        + config["select"]["baselines"],
+        consensus=config["evaluation"]["consensus"],
+        protocol=config["protocol"],
+        code=digest_code("collect.py"),
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000, 2),
+        runtime=get_runtime(30),
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/collect.py"
+
+
+rule evaluate:
+    input:
+        checkpoints="results/evaluation/checkpoints.csv",
+        ground_truth="results/evaluation/ground_truth.csv",
+        measures="results/evaluation/measures.csv",
+        scores="results/collected/scores.csv",
+    output:
+        scores="results/evaluation/scores.csv",
+        metrics="results/evaluation/metrics.csv",
+        summary="results/evaluation/summary.csv",
+    log:
+        "logs/evaluate.log",
+    benchmark:
+        "results/benchmarks/evaluate.tsv"
+    params:
+        groups={group: get_members(group) for group in config["select"]["groups"]},
+        consensus=config["evaluation"]["consensus"],
+        bootstrap=config["evaluation"]["bootstrap"],
+        code=digest_code("evaluate.py"),
+    threads: 1
+    resources:
+        mem_mb=get_memory(2000, 10),
+        runtime=get_runtime(60),
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/evaluate.py"

@@ -1,0 +1,27 @@
+rule extract_features:
+    input:
+        checkpoint="resources/checkpoints/{checkpoint}",
+        task="resources/tasks/{task}",
+    output:
+        "results/features/{task}/{checkpoint}.h5",
+    log:
+        "logs/extract_features/{task}/{checkpoint}.log",
+    benchmark:
+        "results/benchmarks/extract_features/{task}/{checkpoint}.tsv"
+    params:
+        checkpoint=lambda wildcards: wildcards.checkpoint,
+        task=lambda wildcards: wildcards.task,
+        batch_size=config["compute"]["extract_batch"],
+        device=config["compute"]["device"],
+        code=lambda wildcards: digest_code(
+            "extract_features.py", get_source_module(wildcards.checkpoint)
+        ),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(120),
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/extract_features.py"

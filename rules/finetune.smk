@@ -1,0 +1,78 @@
+rule finetune:
+    input:
+        checkpoint="resources/checkpoints/{checkpoint}",
+        task="resources/tasks/{task}",
+    output:
+        "results/finetune/{task}/{checkpoint}/{rates}.json",
+    log:
+        "logs/finetune/{task}/{checkpoint}/{rates}.log",
+    benchmark:
+        "results/benchmarks/finetune/{task}/{checkpoint}/{rates}.tsv"
+    params:
+        checkpoint=lambda wildcards: wildcards.checkpoint,
+        task=lambda wildcards: wildcards.task,
+        learning_rates=lambda wildcards: RATES[wildcards.rates],
+        settings=get_finetune_settings(),
+        device=config["compute"]["device"],
+        code=lambda wildcards: digest_code("finetune.py", get_source_module(wildcards.checkpoint)),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(720),
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/finetune.py"
+
+
+rule select_best:
+    input:
+        lambda wildcards: [
+            f"results/finetune/{wildcards.task}/{wildcards.checkpoint}/{rates}.json" for rates in RATES
+        ],
+    output:
+        "results/best/{task}/{checkpoint}.json",
+    log:
+        "logs/select_best/{task}/{checkpoint}.log",
+    benchmark:
+        "results/benchmarks/select_best/{task}/{checkpoint}.tsv"
+    params:
+        code=digest_code("select_best.py"),
+    threads: 1
+    resources:
+        mem_mb=get_memory(200),
+        runtime=get_runtime(5),
+    conda:
+        "../envs/measures.yaml"
+    script:
+        "../scripts/select_best.py"
+
+
+rule repeat_best:
+    input:
+        checkpoint="resources/checkpoints/{checkpoint}",
+        task="resources/tasks/{task}",
+        best="results/best/{task}/{checkpoint}.json",
+    output:
+        "results/ground_truth/{task}/{checkpoint}.json",
+    log:
+        "logs/repeat_best/{task}/{checkpoint}.log",
+    benchmark:
+        "results/benchmarks/repeat_best/{task}/{checkpoint}.tsv"
+    params:
+        checkpoint=lambda wildcards: wildcards.checkpoint,
+        task=lambda wildcards: wildcards.task,
+        repeats=config["finetune"]["repeats"],
+        settings=get_finetune_settings(),
+        device=config["compute"]["device"],
+        code=lambda wildcards: digest_code("repeat_best.py", get_source_module(wildcards.checkpoint)),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(720),
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/repeat_best.py"

@@ -1,0 +1,38 @@
+# One rule per ranking method, made from the registry: a job scores one (checkpoint, task) pair by all
+# measures that the config makes of the method.
+for job, (method, measures) in METHOD_JOBS.items():
+
+    rule:
+        name:
+            f"score_{job}"
+        input:
+            unpack(partial(get_score_inputs, job)),
+        output:
+            f"results/scores/{job}/{{task}}/{{checkpoint}}.json",
+        log:
+            f"logs/score_{job}/{{task}}/{{checkpoint}}.log",
+        benchmark:
+            f"results/benchmarks/score_{job}/{{task}}/{{checkpoint}}.tsv"
+        params:
+            checkpoint=lambda wildcards: wildcards.checkpoint,
+            task=lambda wildcards: wildcards.task,
+            method=method,
+            module=locate(method)[0],
+            function=locate(method)[1],
+            inputs=METHODS[method].inputs,
+            held_out=METHODS[method].held_out,
+            measures=measures,
+            protocol=config["protocol"],
+            device=config["compute"]["device"],
+            code=digest_code("score.py", locate(method)[0]),
+        threads: 1
+        resources:
+            gpu=int(METHODS[method].gpu),
+            mem_mb=get_memory(
+                config["compute"]["worker_memory_mb"] if METHODS[method].stack == "torch" else 600, 6
+            ),
+            runtime=get_runtime(120),
+        conda:
+            f"../envs/{METHODS[method].stack}.yaml"
+        script:
+            "../scripts/score.py"

@@ -1,0 +1,43 @@
+rule prepare_source:
+    output:
+        directory("resources/sources/{data}"),
+    log:
+        "logs/prepare_source/{data}.log",
+    benchmark:
+        "results/benchmarks/prepare_source/{data}.tsv"
+    params:
+        name=lambda wildcards: wildcards.data,
+        code=digest_code("prepare_source.py"),
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    conda:
+        "../envs/data.yaml"
+    script:
+        "../scripts/prepare_source.py"
+
+
+rule pretrain:
+    input:
+        data=lambda wildcards: f"resources/sources/{config['zoo'][wildcards.run]['data']}",
+    output:
+        directory("resources/zoo/{run}"),
+    log:
+        "logs/pretrain/{run}.log",
+    benchmark:
+        "results/benchmarks/pretrain/{run}.tsv"
+    params:
+        run=lambda wildcards: config["zoo"][wildcards.run],
+        name=lambda wildcards: wildcards.run,
+        device=config["compute"]["device"],
+        code=digest_code("pretrain.py"),
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"], 4),
+        runtime=get_runtime(60),
+    conda:
+        "../envs/torch.yaml"
+    script:
+        "../scripts/pretrain.py"

@@ -1,0 +1,43 @@
+"""Checkpoints that this project pre-trains itself (``zoo/``), and their networks."""
+
+import shutil
+from pathlib import Path
+
+from ckptrank.checkpoints import WEIGHTS
+from ckptrank.checkpoints.network import Network, Preprocessing
+from ckptrank.errors import PairFault
+from ckptrank.files import read_json, sha256_of
+
+
+def prepare(name: str, definition: dict, folder: Path, run_folder: str) -> dict:
+    """Copy the stage's weights into ``folder`` and return the fields of its card."""
+    run = read_json(Path(run_folder) / "run.json")
+    if run["status"] != "ok":
+        raise PairFault(run["reason"])
+    stage = next(s for s in run["stages"] if s["stage"] == definition["stage"])
+    source = Path(run_folder) / stage["file"]
+    if sha256_of(source) != stage["sha256"]:
+        raise PairFault(f"{source}: its SHA-256 is not {stage['sha256']}; delete {run_folder}")
+    shutil.copyfile(source, folder / WEIGHTS)
+    shared = {key: value for key, value in run.items() if key not in ("stages", "status", "reason")}
+    facts = {key: value for key, value in stage.items() if key != "file"}
+    return {**shared, **facts, "origin": "pre-trained by this workflow", "licence": "Apache-2.0"}
+
+
+def build(card: dict, folder: Path, seed: int) -> Network:
+    from ckptrank.zoo.weights import load_weights
+
+    network = make_network(card["architecture"], card["preprocessing"], card["head_classes"])
+    load_weights(folder / WEIGHTS, network.backbone, network.head)
+    return network
+
+
+def make_network(architecture: str, preprocessing: dict, head_classes: int | None) -> Network:
+    """Return a zoo network with whatever weights PyTorch's current seed gives it."""
+    from torch import nn
+
+    from ckptrank.zoo.architectures import build as build_backbone
+
+    backbone = build_backbone(architecture)
+    head = nn.Linear(backbone.dimension, head_classes) if head_classes else None
+    return Network(backbone, backbone.dimension, head, Preprocessing.from_dict(preprocessing))

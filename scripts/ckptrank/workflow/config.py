@@ -1,0 +1,189 @@
+"""Checks of a run's config before any work starts; every fault names its place and what to do."""
+
+import ast
+from difflib import get_close_matches
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from ckptrank.measures.registry import METHODS, get_parameters
+
+
+class ConfigError(Exception):
+    """The config cannot be run; the message lists every fault that was found."""
+
+
+def check_config(config: dict, schemas: Path, files: list[Path]) -> None:
+    """Raise :class:`ConfigError` unless ``config`` is complete, consistent and free of typing errors.
+
+    ``schemas``: the folder of JSON schemas. ``files``: the YAML files that the config was read from,
+    read again for keys that are given twice (YAML keeps the last and says nothing).
+    """
+    faults = [fault for file in files for fault in _find_duplicate_keys(file)]
+    faults += _validate(config, schemas / "config.schema.yaml", "")
+    if not faults:
+        for kind in ("tasks", "checkpoints"):
+            for name, definition in config[kind].items():
+                faults += _check_source(kind, name, definition, schemas)
+    if not faults:
+        faults += _check_references(config) + _check_measures(config)
+    if faults:
+        raise ConfigError("the config has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def _find_duplicate_keys(file: Path) -> list[str]:
+    faults = []
+
+    def visit(node: yaml.Node, place: str) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    faults.append(f"{file.name}, line {line}: {place}{key.value} is defined twice")
+                seen.add(key.value)
+                visit(value, f"{place}{key.value}.")
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                visit(item, place)
+
+    visit(yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader), "")
+    return faults
+
+
+def _validate(value: dict, schema: Path, place: str) -> list[str]:
+    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
+    return [_describe(error, place) for error in errors]
+
+
+def _describe(error, place: str) -> str:
+    path = ".".join([*([place] if place else []), *map(str, error.absolute_path)]) or "the top level"
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = [key for key in error.instance if key not in known]
+        return "; ".join(f"{path}: unknown key {key!r}{_suggest(key, known)}" for key in unknown)
+    if error.validator == "uniqueItems":
+        twice = sorted({str(item) for item in error.instance if error.instance.count(item) > 1})
+        return f"{path}: {', '.join(twice)} listed twice"
+    if error.validator == "minItems":
+        return f"{path}: needs at least {error.validator_value} entries, has {len(error.instance)}"
+    if error.validator == "oneOf":
+        return f"{path}: give either `checkpoints` or `union`"
+    return f"{path}: {error.message}"
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = get_close_matches(str(name), list(map(str, known)), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f"; known: {', '.join(map(str, known))}"
+
+
+def _check_source(kind: str, name: str, definition: dict, schemas: Path) -> list[str]:
+    place = f"{kind}.{name}"
+    known = sorted(p.name.removesuffix(".schema.yaml") for p in (schemas / kind).glob("*.yaml"))
+    if definition["source"] not in known:
+        return [f"{place}.source: unknown {definition['source']!r}{_suggest(definition['source'], known)}"]
+    return _validate(definition, schemas / kind / f"{definition['source']}.schema.yaml", place)
+
+
+def _check_references(config: dict) -> list[str]:
+    select, groups = config["select"], config["groups"]
+    faults = []
+
+    def need(place: str, names: list[str], kind: str, also: tuple[str, ...] = ()) -> None:
+        known = [*config[kind], *also]
+        faults.extend(
+            f"{place}: no {name!r} under `{kind}`{_suggest(name, known)}"
+            for name in names
+            if name not in known
+        )
+
+    need("select.tasks", select["tasks"], "tasks")
+    need("select.groups", select["groups"], "groups")
+    need("select.measures", select["measures"], "measures", ("consensus",))
+    need("nleep_grid.groups", config["nleep_grid"]["groups"], "groups")
+    for name, group in groups.items():
+        need(f"groups.{name}.checkpoints", group.get("checkpoints", []), "checkpoints")
+        need(f"groups.{name}.unranked", group.get("unranked", []), "checkpoints")
+        need(f"groups.{name}.union", group.get("union", []), "groups")
+        nested = [part for part in group.get("union", []) if "union" in groups.get(part, {})]
+        faults += [f"groups.{name}.union: {part} is a union itself; list its groups" for part in nested]
+        scratch = [
+            checkpoint
+            for checkpoint in group.get("checkpoints", [])
+            if config["checkpoints"].get(checkpoint, {}).get("source") == "scratch"
+        ]
+        faults += [
+            f"groups.{name}.checkpoints: {checkpoint} has random weights and cannot be ranked; "
+            "list it under `unranked`"
+            for checkpoint in scratch
+        ]
+    for name, definition in config["checkpoints"].items():
+        if definition["source"] != "zoo":
+            continue
+        run = config["zoo"].get(definition["run"])
+        if run is None:
+            need(f"checkpoints.{name}.run", [definition["run"]], "zoo")
+        elif definition["stage"] not in run["stages"]:
+            stages = ", ".join(map(str, run["stages"]))
+            faults.append(
+                f"checkpoints.{name}.stage: zoo run {definition['run']!r} saves no stage "
+                f"{definition['stage']}, only {stages}"
+            )
+    evaluation = config["evaluation"]
+    selected = [name for name in select["measures"] if name != "consensus"]
+    if "consensus" in select["measures"]:
+        faults += [
+            f"evaluation.consensus: {name!r} is not in select.measures"
+            for name in evaluation["consensus"]
+            if name not in selected
+        ]
+        if len(evaluation["consensus"]) < 2:
+            faults.append("evaluation.consensus: needs at least two measures")
+    if evaluation["recommend"] not in select["measures"]:
+        faults.append(f"evaluation.recommend: {evaluation['recommend']!r} is not in select.measures")
+    return faults
+
+
+def _check_measures(config: dict) -> list[str]:
+    faults = []
+    for name, measure in config["measures"].items():
+        method = measure["method"]
+        if method not in METHODS:
+            faults.append(f"measures.{name}.method: unknown {method!r}{_suggest(method, list(METHODS))}")
+            continue
+        parameters = get_parameters(method)
+        for key, value in measure.get("params", {}).items():
+            place = f"measures.{name}.params.{key}"
+            if key not in parameters:
+                faults.append(f"{place}: {method} has no such parameter{_suggest(key, list(parameters))}")
+            elif not _fits(value, parameters[key]):
+                faults.append(f"{place}: {value!r} is not {parameters[key]}")
+    return faults
+
+
+def _fits(value: object, annotation: str) -> bool:
+    """Whether a YAML value fits an annotation such as ``int | Literal["converged"] | None``."""
+    return any(_fits_one(value, part) for part in _alternatives(ast.parse(annotation, mode="eval").body))
+
+
+def _alternatives(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _alternatives(node.left) + _alternatives(node.right)
+    return [node]
+
+
+def _fits_one(value: object, node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant) and node.value is None:
+        return value is None
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+        choices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return value in [ast.literal_eval(choice) for choice in choices]
+    types = {"int": int, "float": (int, float), "str": str, "bool": bool}
+    expected = types.get(ast.unparse(node))
+    if expected is None:
+        return True
+    if isinstance(value, bool):
+        return expected is bool
+    return isinstance(value, expected)

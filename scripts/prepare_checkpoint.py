@@ -1,0 +1,28 @@
+"""Bring a checkpoint's weights into one folder with a card that says what they are."""
+
+from pathlib import Path
+
+from ckptrank.checkpoints import CARD, get_source
+from ckptrank.errors import PairFault
+from ckptrank.files import write_json
+from ckptrank.log import run_job
+
+with run_job(snakemake) as log:
+    name, definition = snakemake.params.name, snakemake.params.definition
+    folder = Path(snakemake.output[0])
+    folder.mkdir(parents=True)
+    card = {
+        "checkpoint": name,
+        "title": definition.get("title", name),
+        "source": definition["source"],
+        "status": "ok",
+        "reason": "",
+    }
+    try:
+        card |= get_source(definition["source"]).prepare(
+            name, definition, folder, snakemake.input.get("zoo")
+        )
+    except PairFault as fault:
+        log.error("%s", fault)
+        card |= {"status": "failed", "reason": f"checkpoint: {fault}"}
+    write_json(folder / CARD, card)

@@ -1,0 +1,16 @@
+"""Prepare a task once: check its data and leave arrays that every job reads by mapping."""
+
+from ckptrank.errors import PairFault
+from ckptrank.log import run_job
+from ckptrank.tasks import load_task
+from ckptrank.tasks.store import save_failed, save_task
+
+with run_job(snakemake) as log:
+    try:
+        task = load_task(snakemake.params.definition)
+    except PairFault as fault:
+        log.error("%s", fault)
+        save_failed(snakemake.output[0], f"task: {fault}")
+    else:
+        save_task(task, snakemake.output[0])
+        log.info("%d training and %d test samples", len(task.train_labels), len(task.test_labels))
