@@ -181,3 +181,7 @@ EVALUATION_TABLES = [
 
 def get_evaluation_files():
     return [f"results/evaluation/{table}.csv" for table in EVALUATION_TABLES]
+
+
+def get_report_files():
+    return get_evaluation_files()

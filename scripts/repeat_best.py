@@ -38,6 +38,4 @@ with run_job(snakemake) as log:
                         description=f"repeat {repeat}",
                     )[steps]
                 )
-    write_json(
-        snakemake.output[0], add_repeats(best, accuracies, time.perf_counter() - started)
-    )
+    write_json(snakemake.output[0], add_repeats(best, accuracies, time.perf_counter() - started))

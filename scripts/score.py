@@ -5,8 +5,8 @@ import importlib
 from ckptrank.errors import PairFault
 from ckptrank.files import write_json
 from ckptrank.log import run_job
-from ckptrank.scoring import failed_scores, score_measures
 from ckptrank.score_inputs import FeatureInputs
+from ckptrank.scoring import failed_scores, score_measures
 
 with run_job(snakemake) as log:
     params = snakemake.params

@@ -56,7 +56,12 @@ def collect_tasks(folders: Iterable[str], titles: Mapping[str, str]) -> pd.DataF
     def row(folder: str) -> dict:
         facts = read_json(Path(folder) / "task.json")
         name = Path(folder).name
-        return {**facts, "task": name, "title": titles[name], "classes": len(facts.get("classes", []))}
+        return {
+            **facts,
+            "task": name,
+            "title": titles[name],
+            "classes": len(facts.get("classes", [])),
+        }
 
     return _table(map(row, folders), TASK_COLUMNS)
 

@@ -9,6 +9,7 @@ rate is constant after a short linear warm-up (a decay would tie a run to one bu
 import hashlib
 import json
 import logging
+import pickle
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +21,11 @@ from torch import nn
 from torch.nn import functional
 
 from ckptrank.checkpoints.network import Network
-from ckptrank.errors import PairFault
 from ckptrank.files import atomic_path
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
 from ckptrank.seeds import seed_from
+from ckptrank.zoo.optimisers import SGD
 
 logger = logging.getLogger("ckptrank")
 EVALUATION_BATCH = 256
@@ -46,7 +47,9 @@ def make_recipe(settings: dict, learning_rate: float, *, scratch: bool) -> Recip
 
     From scratch the weight decay is ``scratch_weight_decay`` times the learning rate (appendix A.2).
     """
-    decay = settings["scratch_weight_decay"] * learning_rate if scratch else settings["weight_decay"]
+    decay = (
+        settings["scratch_weight_decay"] * learning_rate if scratch else settings["weight_decay"]
+    )
     return Recipe(
         learning_rate, settings["batch_size"], settings["momentum"], decay, settings["warmup"]
     )
@@ -103,10 +106,10 @@ def finetune(
     """
     torch.manual_seed(seed)
     model = Classifier(network, classes).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(
-        model.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay
+    optimiser = SGD(model.parameters(), momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    run = _Run(
+        model, optimiser, resume_path, _fingerprint(recipe, budgets, seed, classes, len(train))
     )
-    run = _Run(model, optimiser, resume_path, _fingerprint(recipe, budgets, seed, classes, len(train)))
     accuracies = run.restore(device)
     saved = time.monotonic()
     steps = max(budgets)
@@ -116,8 +119,6 @@ def finetune(
     )
     for step in bar:
         model.train()
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
         images, labels = train.batch(
             rows_of_step(step, len(train), recipe.batch_size, seed), device
         )
@@ -128,9 +129,8 @@ def finetune(
                 b: _accuracy(model, test, device) for b in budgets if b not in accuracies
             }
             break
-        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
+        optimiser.step(recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup)))
         run.step = step + 1
         if run.step in budgets:
             accuracies[run.step] = _accuracy(model, test, device)
@@ -171,10 +171,13 @@ def _fingerprint(*parts: object) -> str:
 class _Run:
     """The state of a run that survives a kill: weights, optimiser, step, random state, accuracies."""
 
-    def __init__(
-        self, model: nn.Module, optimiser: torch.optim.Optimizer, path: Path | None, fingerprint: str
-    ):
-        self.model, self.optimiser, self.path, self.fingerprint = model, optimiser, path, fingerprint
+    def __init__(self, model: nn.Module, optimiser: SGD, path: Path | None, fingerprint: str):
+        self.model, self.optimiser, self.path, self.fingerprint = (
+            model,
+            optimiser,
+            path,
+            fingerprint,
+        )
         self.step = 0
 
     def restore(self, device: torch.device) -> dict[int, float]:
@@ -183,15 +186,14 @@ class _Run:
             return {}
         try:
             state = torch.load(self.path, map_location=device, weights_only=True)
-            if state["fingerprint"] != self.fingerprint:
-                return {}
-            self.model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            torch.set_rng_state(state["random"].cpu())
-        except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
-            raise PairFault(
-                f"{self.path}: cannot resume from it ({error}); delete the file to start again"
-            ) from error
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            logger.warning("%s is unreadable (%s): starting again", self.path, error)
+            return {}
+        if state["fingerprint"] != self.fingerprint:
+            return {}
+        self.model.load_state_dict(state["model"])
+        self.optimiser.velocities = state["velocities"]
+        torch.set_rng_state(state["random"].cpu())
         self.step = state["step"]
         logger.info("resumed at step %d from %s", self.step, self.path)
         return state["accuracies"]
@@ -204,7 +206,7 @@ class _Run:
                 {
                     "fingerprint": self.fingerprint,
                     "model": self.model.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
+                    "velocities": self.optimiser.velocities,
                     "step": self.step,
                     "random": torch.get_rng_state(),
                     "accuracies": accuracies,

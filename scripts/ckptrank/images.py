@@ -22,7 +22,9 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, rows: np.ndarray, device: "torch.device") -> "tuple[torch.Tensor, torch.Tensor]":
+    def batch(
+        self, rows: np.ndarray, device: "torch.device"
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return the rows' images and labels on ``device``."""
         import torch
 

@@ -28,11 +28,15 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    startup, started, terminal = time.process_time(), time.time(), sys.stderr
+    startup, started = time.process_time(), time.time()
+    output, terminal = sys.stdout, sys.stderr
     with open(path, "w", buffering=1, encoding="utf-8") as stream:
         sys.stdout = sys.stderr = stream
         logging.basicConfig(
-            stream=stream, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", force=True
+            stream=stream,
+            level=logging.INFO,
+            format="%(asctime)s %(levelname)s %(message)s",
+            force=True,
         )
         logging.captureWarnings(True)
         warnings.simplefilter("default")
@@ -52,8 +56,9 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
                 "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             }
             print(JOB_LINE + json.dumps(cost), file=stream)
-            sys.stdout, sys.stderr = sys.__stdout__, terminal
-            logging.shutdown()
+            sys.stdout, sys.stderr = output, terminal
+            logging.captureWarnings(False)
+            logging.getLogger().handlers.clear()
 
 
 def read_job_costs(folder: str | Path) -> list[dict]:
@@ -66,10 +71,19 @@ def read_job_costs(folder: str | Path) -> list[dict]:
     return costs
 
 
-def progress(items: Iterable[Item], *, description: str, unit: str, **options: object) -> Iterator[Item]:
+def progress(
+    items: Iterable[Item], *, description: str, unit: str, **options: object
+) -> Iterator[Item]:
     """Iterate with a tqdm bar (rate and ETA) in the log, a line every five seconds."""
     from tqdm import tqdm
 
     return tqdm(
-        items, desc=description, unit=unit, file=sys.stderr, ascii=True, ncols=90, mininterval=5, **options
+        items,
+        desc=description,
+        unit=unit,
+        file=sys.stderr,
+        ascii=True,
+        ncols=90,
+        mininterval=5,
+        **options,
     )

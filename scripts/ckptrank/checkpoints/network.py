@@ -56,7 +56,11 @@ class Network(nn.Module):
     """A checkpoint as a network: a backbone that gives (N, D) features, and its head when it has one."""
 
     def __init__(
-        self, backbone: nn.Module, dimension: int, head: nn.Module | None, preprocessing: Preprocessing
+        self,
+        backbone: nn.Module,
+        dimension: int,
+        head: nn.Module | None,
+        preprocessing: Preprocessing,
     ):
         super().__init__()
         self.backbone = backbone

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import torch
 
-from ckptrank.checkpoints.network import Network
-from ckptrank.checkpoints.zoo import make_network
+from ckptrank.checkpoints.network import Network, Preprocessing
+from ckptrank.zoo.architectures import build as build_backbone
 from ckptrank.zoo.flops import count_forward_flops, count_parameters
 from ckptrank.zoo.pretrain import IMAGE_SIZE, MEAN, STD
 
-PREPROCESSING = {"size": IMAGE_SIZE, "mean": [MEAN] * 3, "std": [STD] * 3}
+PREPROCESSING = Preprocessing(IMAGE_SIZE, (MEAN,) * 3, (STD,) * 3)
 
 
 def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> dict:
     """Return the card's fields; there are no weights, each run draws its own from its seed."""
-    network = make_network(definition["architecture"], PREPROCESSING, None)
+    backbone = build_backbone(definition["architecture"])
     return {
         "architecture": definition["architecture"],
         "objective": "none",
@@ -24,11 +24,11 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
         "stage": None,
         "source_accuracy": None,
         "head_classes": None,
-        "dimension": network.dimension,
-        "parameters": count_parameters(network.backbone),
-        "forward_flops": count_forward_flops(network.backbone, (3, IMAGE_SIZE, IMAGE_SIZE)),
+        "dimension": backbone.dimension,
+        "parameters": count_parameters(backbone),
+        "forward_flops": count_forward_flops(backbone, (3, IMAGE_SIZE, IMAGE_SIZE)),
         "feature_layer": "global average pooling",
-        "preprocessing": network.preprocessing.to_dict(),
+        "preprocessing": PREPROCESSING.to_dict(),
         "seed": None,
         "sha256": None,
         "origin": "random weights",
@@ -38,4 +38,5 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
 
 def build(card: dict, folder: Path, seed: int) -> Network:
     torch.manual_seed(seed)
-    return make_network(card["architecture"], card["preprocessing"], None)
+    backbone = build_backbone(card["architecture"])
+    return Network(backbone, backbone.dimension, None, PREPROCESSING)

@@ -25,19 +25,8 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: str) -> dict:
 
 
 def build(card: dict, folder: Path, seed: int) -> Network:
-    from ckptrank.zoo.weights import load_weights
+    from ckptrank.zoo.weights import load_network
 
-    network = make_network(card["architecture"], card["preprocessing"], card["head_classes"])
-    load_weights(folder / WEIGHTS, network.backbone, network.head)
-    return network
-
-
-def make_network(architecture: str, preprocessing: dict, head_classes: int | None) -> Network:
-    """Return a zoo network with whatever weights PyTorch's current seed gives it."""
-    from torch import nn
-
-    from ckptrank.zoo.architectures import build as build_backbone
-
-    backbone = build_backbone(architecture)
-    head = nn.Linear(backbone.dimension, head_classes) if head_classes else None
-    return Network(backbone, backbone.dimension, head, Preprocessing.from_dict(preprocessing))
+    backbone, head = load_network(folder / WEIGHTS, card["architecture"])
+    preprocessing = Preprocessing.from_dict(card["preprocessing"])
+    return Network(backbone, backbone.dimension, head, preprocessing)

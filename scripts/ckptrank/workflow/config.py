@@ -29,7 +29,9 @@ def check_config(config: dict, schemas: Path, files: list[Path]) -> None:
     if not faults:
         faults += _check_references(config) + _check_measures(config)
     if faults:
-        raise ConfigError("the config has faults:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        raise ConfigError(
+            "the config has faults:\n" + "\n".join(f"  - {fault}" for fault in faults)
+        )
 
 
 def _find_duplicate_keys(file: Path) -> list[str]:
@@ -59,7 +61,9 @@ def _validate(value: dict, schema: Path, place: str) -> list[str]:
 
 
 def _describe(error, place: str) -> str:
-    path = ".".join([*([place] if place else []), *map(str, error.absolute_path)]) or "the top level"
+    path = (
+        ".".join([*([place] if place else []), *map(str, error.absolute_path)]) or "the top level"
+    )
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
         known = list(error.schema.get("properties", {}))
         unknown = [key for key in error.instance if key not in known]
@@ -83,7 +87,9 @@ def _check_source(kind: str, name: str, definition: dict, schemas: Path) -> list
     place = f"{kind}.{name}"
     known = sorted(p.name.removesuffix(".schema.yaml") for p in (schemas / kind).glob("*.yaml"))
     if definition["source"] not in known:
-        return [f"{place}.source: unknown {definition['source']!r}{_suggest(definition['source'], known)}"]
+        return [
+            f"{place}.source: unknown {definition['source']!r}{_suggest(definition['source'], known)}"
+        ]
     return _validate(definition, schemas / kind / f"{definition['source']}.schema.yaml", place)
 
 
@@ -108,7 +114,9 @@ def _check_references(config: dict) -> list[str]:
         need(f"groups.{name}.unranked", group.get("unranked", []), "checkpoints")
         need(f"groups.{name}.union", group.get("union", []), "groups")
         nested = [part for part in group.get("union", []) if "union" in groups.get(part, {})]
-        faults += [f"groups.{name}.union: {part} is a union itself; list its groups" for part in nested]
+        faults += [
+            f"groups.{name}.union: {part} is a union itself; list its groups" for part in nested
+        ]
         scratch = [
             checkpoint
             for checkpoint in group.get("checkpoints", [])
@@ -142,7 +150,9 @@ def _check_references(config: dict) -> list[str]:
         if len(evaluation["consensus"]) < 2:
             faults.append("evaluation.consensus: needs at least two measures")
     if evaluation["recommend"] not in select["measures"]:
-        faults.append(f"evaluation.recommend: {evaluation['recommend']!r} is not in select.measures")
+        faults.append(
+            f"evaluation.recommend: {evaluation['recommend']!r} is not in select.measures"
+        )
     return faults
 
 
@@ -151,13 +161,17 @@ def _check_measures(config: dict) -> list[str]:
     for name, measure in config["measures"].items():
         method = measure["method"]
         if method not in METHODS:
-            faults.append(f"measures.{name}.method: unknown {method!r}{_suggest(method, list(METHODS))}")
+            faults.append(
+                f"measures.{name}.method: unknown {method!r}{_suggest(method, list(METHODS))}"
+            )
             continue
         parameters = get_parameters(method)
         for key, value in measure.get("params", {}).items():
             place = f"measures.{name}.params.{key}"
             if key not in parameters:
-                faults.append(f"{place}: {method} has no such parameter{_suggest(key, list(parameters))}")
+                faults.append(
+                    f"{place}: {method} has no such parameter{_suggest(key, list(parameters))}"
+                )
             elif not _fits(value, parameters[key]):
                 faults.append(f"{place}: {value!r} is not {parameters[key]}")
     return faults
@@ -165,7 +179,9 @@ def _check_measures(config: dict) -> list[str]:
 
 def _fits(value: object, annotation: str) -> bool:
     """Whether a YAML value fits an annotation such as ``int | Literal["converged"] | None``."""
-    return any(_fits_one(value, part) for part in _alternatives(ast.parse(annotation, mode="eval").body))
+    return any(
+        _fits_one(value, part) for part in _alternatives(ast.parse(annotation, mode="eval").body)
+    )
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:

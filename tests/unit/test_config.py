@@ -1,0 +1,124 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ckptrank.workflow.config import ConfigError, check_config
+
+ROOT = Path(__file__).parents[2]
+SCHEMAS = ROOT / "rules" / "schemas"
+
+
+def load(path):
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def config():
+    return load("config.yaml")
+
+
+def merge(base, other):
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            merge(base[key], value)
+        else:
+            base[key] = value
+    return base
+
+
+def faults_of(config, files=()):
+    with pytest.raises(ConfigError) as error:
+        check_config(config, SCHEMAS, list(files))
+    return str(error.value)
+
+
+def test_the_default_config_is_sound(config):
+    check_config(config, SCHEMAS, [ROOT / "config.yaml"])
+
+
+@pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_is_sound(config, preset):
+    check_config(merge(config, load(preset)), SCHEMAS, [preset])
+
+
+def test_schema_and_default_config_name_the_same_keys(config):
+    def walk(schema, values, place=""):
+        if "properties" not in schema:
+            return
+        assert set(schema["required"]) == set(values), place
+        for key, part in schema["properties"].items():
+            walk(part, values[key], f"{place}.{key}")
+
+    walk(load("rules/schemas/config.schema.yaml"), config)
+
+
+def put(path, value):
+    def change(config):
+        *parents, last = path.split("/")
+        for parent in parents:
+            config = config[parent]
+        config[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (put("protocl", {}), ["the top level", "'protocl'", "did you mean 'protocol'"]),
+        (put("finetune/epochs", 3), ["finetune", "unknown key 'epochs'"]),
+        (put("finetune/repeats", -1), ["finetune.repeats", "-1"]),
+        (put("select/tasks", ["digits", "digits"]), ["select.tasks", "digits listed twice"]),
+        (put("select/tasks", ["digit"]), ["select.tasks", "'digit'", "did you mean 'digits'"]),
+        (put("select/measures", ["nlep"]), ["select.measures", "'nlep'", "did you mean 'nleep'"]),
+        (put("select/groups", ["V"]), ["select.groups", "'V'"]),
+        (put("groups/I/checkpoints", ["missing"]), ["groups.I.checkpoints", "'missing'"]),
+        (put("groups/I/checkpoints", []), ["groups.I.checkpoints", "at least 1 entries"]),
+        (put("groups/I/checkpoints", ["from-scratch"]), ["groups.I.checkpoints", "unranked"]),
+        (put("groups/I", {"title": "x"}), ["groups.I", "either `checkpoints` or `union`"]),
+        (put("groups/I+II+III/union", ["I", "IX"]), ["groups.I+II+III.union", "'IX'"]),
+        (put("checkpoints/vgg/run", "vggg"), ["checkpoints.vgg.run", "did you mean 'vgg'"]),
+        (put("checkpoints/vgg/stage", 0.3), ["checkpoints.vgg.stage", "0.3", "only 1.0"]),
+        (put("checkpoints/vgg/source", "tim"), ["checkpoints.vgg.source", "'tim'"]),
+        (put("checkpoints/vgg/layer", "x"), ["checkpoints.vgg", "unknown key 'layer'"]),
+        (put("checkpoints/a b", {"source": "zoo"}), ["checkpoints", "'a b' does not match"]),
+        (put("tasks/digits/name", "mnist"), ["tasks.digits.name", "'mnist'"]),
+        (put("measures/nleep/method", "nlep"), ["measures.nleep.method", "did you mean 'nleep'"]),
+        (put("measures/nleep/params", {"energy": 1}), ["measures.nleep.params.energy", "no such"]),
+        (
+            put("measures/nleep/params", {"pca_energy": "high"}),
+            ["measures.nleep.params.pca_energy", "'high' is not float"],
+        ),
+        (
+            put("measures/linear_1_epoch/params", {"epochs": "many"}),
+            ["measures.linear_1_epoch.params.epochs", "'many'"],
+        ),
+        (put("evaluation/consensus", ["nleep", "sfda"]), ["evaluation.consensus", "'sfda'"]),
+        (put("evaluation/consensus", ["nleep"]), ["evaluation.consensus", "at least two"]),
+        (put("evaluation/recommend", "rsa"), ["evaluation.recommend", "'rsa'"]),
+    ],
+)
+def test_a_fault_is_named_with_its_place(config, change, words):
+    change(config)
+    message = faults_of(config)
+    assert all(word in message for word in words), message
+
+
+def test_all_faults_are_listed_at_once(config):
+    put("select/tasks", ["x"])(config)
+    put("measures/nleep/method", "y")(config)
+    assert faults_of(config).count("\n  - ") >= 2
+
+
+def test_a_key_given_twice_in_the_file_is_a_fault(config, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("groups:\n  I:\n    title: a\n  I:\n    title: b\n")
+    assert "mine.yaml, line 4: groups.I is defined twice" in faults_of(config, [file])
+
+
+def test_checking_changes_nothing(config):
+    before = copy.deepcopy(config)
+    check_config(config, SCHEMAS, [])
+    assert config == before

@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+import torch
+from networks import make_images, make_network
+
+from ckptrank import finetune as module
+from ckptrank.early_stopping import early_stopped_finetune
+from ckptrank.finetune import Recipe, finetune, make_recipe, rows_of_step
+from ckptrank.images import LabelledImages
+from ckptrank.measures.accounting import recording
+
+CPU = torch.device("cpu")
+TRAIN, TEST = make_images(24), make_images(30, seed=1)
+
+
+def run(network=None, train=TRAIN, test=TEST, **options):
+    options = {
+        "classes": 3,
+        "recipe": Recipe(0.1, 8),
+        "budgets": [5, 20],
+        "seed": 3,
+        "device": CPU,
+        **options,
+    }
+    return finetune(network or make_network(), train, test, **options)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def test_it_learns_and_reports_every_budget():
+    accuracies = run()
+    assert list(accuracies) == [5, 20]
+    assert accuracies[20] > 0.9
+
+
+def test_a_budget_read_on_the_way_equals_a_run_of_that_length():
+    assert run()[5] == run(budgets=[5])[5]
+
+
+def test_equal_seeds_give_equal_results_and_other_seeds_other_weights():
+    def weights(seed):
+        network = make_network()
+        run(network, seed=seed)
+        return next(network.parameters()).detach().clone()
+
+    assert torch.equal(weights(3), weights(3))
+    assert not torch.equal(weights(3), weights(4))
+
+
+def test_one_step_equals_the_recipe_written_out():
+    """Two steps of SGD with momentum and weight decay, against torch.optim.SGD from scratch."""
+    recipe = Recipe(0.1, 8, 0.9, 0.01, warmup=2)
+    network = make_network(seed=5)
+    run(network, recipe=recipe, budgets=[2])
+    reference = make_network(seed=5).train()
+    output = torch.nn.Linear(6, 3)
+    torch.nn.init.zeros_(output.weight)
+    torch.nn.init.zeros_(output.bias)
+    parameters = [*reference.backbone.parameters(), *output.parameters()]
+    optimiser = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, weight_decay=0.01)
+    for step, rate in ((0, 0.05), (1, 0.1)):
+        optimiser.param_groups[0]["lr"] = rate
+        images, labels = TRAIN.batch(rows_of_step(step, 24, 8, 3), CPU)
+        loss = torch.nn.functional.cross_entropy(output(reference(images)[0]), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    for ours, theirs in zip(
+        network.backbone.parameters(), reference.backbone.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_every_epoch_sees_every_sample_once():
+    rows = np.concatenate([rows_of_step(step, 10, 4, 7) for step in range(5)])
+    assert sorted(rows[:10]) == sorted(rows[10:]) == list(range(10))
+    assert list(rows[:10]) != list(rows[10:])
+
+
+def test_a_batch_larger_than_the_data_chains_epochs():
+    rows = rows_of_step(0, 3, 8, 0)
+    assert len(rows) == 8
+    assert sorted(rows[:3]) == [0, 1, 2]
+
+
+def test_a_killed_run_resumes_to_the_same_result(tmp_path, monkeypatch):
+    undisturbed = make_network()
+    expected = run(undisturbed)
+
+    path = tmp_path / "state.pt"
+    real, evaluated = module._accuracy, []
+
+    def die_late(*arguments):
+        evaluated.append(real(*arguments))
+        if len(evaluated) == 2:
+            raise KeyboardInterrupt
+        return evaluated[-1]
+
+    monkeypatch.setattr(module, "_accuracy", die_late)
+    with pytest.raises(KeyboardInterrupt):
+        run(resume_path=path, save_every_seconds=0)
+    monkeypatch.setattr(module, "_accuracy", real)
+    assert path.exists()
+
+    steps = []
+    loss = module._loss
+    monkeypatch.setattr(module, "_loss", lambda *a: steps.append(1) or loss(*a))
+    network = make_network()
+    assert run(network, resume_path=path) == expected
+    assert len(steps) == 1, "only the step that was lost is done again"
+    assert not path.exists()
+    for ours, theirs in zip(network.parameters(), undisturbed.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_the_state_of_another_run_is_not_resumed(tmp_path, monkeypatch):
+    path = tmp_path / "state.pt"
+    monkeypatch.setattr(module._Run, "forget", lambda self: None)
+    run(resume_path=path, save_every_seconds=0, recipe=Recipe(0.2, 8))
+    assert run(resume_path=path) == run()
+
+
+def test_a_corrupt_state_costs_time_and_nothing_else(tmp_path, caplog):
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"not a checkpoint")
+    assert run(resume_path=path) == run()
+    assert "state.pt is unreadable" in caplog.text
+
+
+def test_a_diverged_run_ends_with_the_accuracy_it_has():
+    accuracies = run(recipe=Recipe(1e30, 8))
+    assert all(0 <= accuracy <= 0.5 for accuracy in accuracies.values())
+
+
+def test_multi_label_tasks_are_trained_and_scored_by_average_precision():
+    matrix = np.eye(3, dtype=np.uint8)
+    train = LabelledImages(TRAIN.images, matrix[TRAIN.labels])
+    test = LabelledImages(TEST.images, matrix[TEST.labels])
+    assert run(train=train, test=test, budgets=[40])[40] > 0.9
+
+
+def test_weight_decay_from_scratch_follows_the_learning_rate():
+    settings = {"batch_size": 32, "momentum": 0.9, "weight_decay": 0.0, "warmup": 5}
+    settings["scratch_weight_decay"] = 0.01
+    assert make_recipe(settings, 0.3, scratch=True).weight_decay == pytest.approx(0.003)
+    assert make_recipe(settings, 0.3, scratch=False).weight_decay == 0.0
+
+
+def test_early_stopping_is_a_short_run_and_counts_its_operations():
+    with recording() as record:
+        accuracy = early_stopped_finetune(
+            make_network(),
+            TRAIN,
+            TEST,
+            classes=3,
+            forward_flops=100.0,
+            seed=3,
+            device=CPU,
+            epochs=2,
+            learning_rate=0.1,
+            batch_size=8,
+        )
+    assert accuracy == run(budgets=[6])[6]
+    assert record.flops == 100 * (3 * 6 * 8 + 30)
+    assert record.notes == {"steps": 6}

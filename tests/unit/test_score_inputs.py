@@ -1,0 +1,67 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ckptrank.errors import NotApplicable
+from ckptrank.features import create_features
+from ckptrank.score_inputs import FeatureInputs, softmax
+
+LABELS = np.repeat([0, 1], 10)
+
+
+def make_inputs(tmp_path, *, score_on="test", held_out=False, cap=None, logits=True):
+    path = tmp_path / "f.h5"
+    generator = np.random.default_rng(1)
+    with create_features(path, "net", "digits") as writer:
+        for split, offset in (("train", 0), ("test", 1000)):
+            writer.add_split(split, LABELS, np.arange(20))
+            features = np.arange(20.0)[:, None] + offset
+            scores = generator.normal(size=(20, 3)) if logits else None
+            writer.write(split, 0, features=features, logits=scores)
+    params = SimpleNamespace(
+        task="digits",
+        held_out=held_out,
+        protocol={"score_on": score_on, "samples_per_class": cap},
+    )
+    return FeatureInputs(SimpleNamespace(features=path), params)
+
+
+def test_scoring_on_the_test_set(tmp_path):
+    inputs = make_inputs(tmp_path)
+    assert len(inputs["features"]) == 20
+    assert inputs["eval_features"].min() == 1000
+
+
+def test_the_honest_protocol_never_reads_a_test_sample(tmp_path):
+    inputs = make_inputs(tmp_path, score_on="train")
+    assert inputs["eval_features"] is None
+    assert inputs["eval_labels"] is None
+    inputs = make_inputs(tmp_path, score_on="train", held_out=True)
+    fit, held = inputs["features"].ravel(), inputs["eval_features"].ravel()
+    assert max(*fit, *held) < 1000
+    assert sorted([*fit, *held]) == list(range(20))
+    np.testing.assert_array_equal(np.bincount(inputs["eval_labels"]), [2, 2])
+
+
+def test_the_cap_comes_before_the_holding_out(tmp_path):
+    inputs = make_inputs(tmp_path, score_on="train", held_out=True, cap=5)
+    assert (len(inputs["features"]), len(inputs["eval_features"])) == (8, 2)
+    assert len(make_inputs(tmp_path, cap=5)["eval_features"]) == 20
+
+
+def test_a_head_gives_probabilities_and_hard_labels(tmp_path):
+    inputs = make_inputs(tmp_path)
+    probabilities = inputs["source_probabilities"]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(inputs["source_labels"], probabilities.argmax(axis=1))
+    assert inputs["eval_source_probabilities"].shape == (20, 3)
+
+
+def test_without_a_head_the_pair_is_not_applicable(tmp_path):
+    with pytest.raises(NotApplicable, match="no classification head"):
+        make_inputs(tmp_path, logits=False)["source_probabilities"]
+
+
+def test_softmax_survives_huge_logits():
+    np.testing.assert_allclose(softmax(np.array([[1e4, 1e4, -1e4]])), [[0.5, 0.5, 0]])
