@@ -36,7 +36,18 @@ class Method:
     reference: str = ""
 
 
-METHODS: dict[str, Method] = {}
+METHODS: dict[str, Method] = {
+    "early_stopped_finetune": Method(
+        "Fine-tune (early stopped)",
+        "neucrab",
+        inputs=("network", "train", "test", "classes", "forward_flops", "seed", "device"),
+        held_out=True,
+        stack="torch",
+        gpu=True,
+        module="ckptrank.early_stopping",
+        reference="Ranking Neural Checkpoints, section 3.1",
+    ),
+}
 
 
 def locate(method: str) -> tuple[str, str]:
