@@ -42,7 +42,10 @@ def get_tuned():
 def get_grid_measures():
     grid = config["nleep_grid"]
     return {
-        f"nleep-{energy}-{components}": {"pca_energy": energy, "components_per_class": components}
+        f"nleep-{energy}-{components}": {
+            "pca_energy": energy,
+            "components_per_class": components,
+        }
         for energy in grid["pca_energy"]
         for components in grid["components_per_class"]
         if grid["groups"]
@@ -65,14 +68,24 @@ def get_jobs_of_methods():
 
 def get_rates():
     """Name of a job of the sweep -> the learning rates that it runs."""
-    rates, size = config["finetune"]["learning_rates"], config["finetune"]["learning_rates_per_job"]
+    rates, size = (
+        config["finetune"]["learning_rates"],
+        config["finetune"]["learning_rates_per_job"],
+    )
     parts = [rates[start : start + size] for start in range(0, len(rates), size)]
     return {"_".join(map(str, part)): part for part in parts}
 
 
 def get_finetune_settings():
     """What one run of the sweep depends on, the learning rates aside."""
-    keys = ["steps", "batch_size", "momentum", "weight_decay", "scratch_weight_decay", "warmup"]
+    keys = [
+        "steps",
+        "batch_size",
+        "momentum",
+        "weight_decay",
+        "scratch_weight_decay",
+        "warmup",
+    ]
     return {key: config["finetune"][key] for key in keys}
 
 
@@ -155,7 +168,9 @@ def get_score_files():
         f"results/scores/{job}/{task}/{checkpoint}.json"
         for job in METHOD_JOBS
         for task in config["select"]["tasks"]
-        for checkpoint in get_ranked(config["nleep_grid"]["groups"] if job == "nleep_grid" else None)
+        for checkpoint in get_ranked(
+            config["nleep_grid"]["groups"] if job == "nleep_grid" else None
+        )
     ]
 
 
@@ -176,7 +191,6 @@ EVALUATION_TABLES = [
     "metrics",
     "summary",
 ]
-
 
 
 def get_evaluation_files():

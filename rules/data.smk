@@ -5,17 +5,18 @@ rule prepare_task:
         "logs/prepare_task/{task}.log",
     benchmark:
         "results/benchmarks/prepare_task/{task}.tsv"
-    params:
-        definition=lambda wildcards: config["tasks"][wildcards.task],
-        code=lambda wildcards: digest_code(
-            "prepare_task.py", f"ckptrank.tasks.{config['tasks'][wildcards.task]['source']}"
-        ),
+    conda:
+        "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=get_memory(1000),
         runtime=get_runtime(60),
-    conda:
-        "../envs/data.yaml"
+    params:
+        definition=lambda wildcards: config["tasks"][wildcards.task],
+        code=lambda wildcards: digest_code(
+            "prepare_task.py",
+            f"ckptrank.tasks.{config['tasks'][wildcards.task]['source']}",
+        ),
     script:
         "../scripts/prepare_task.py"
 
@@ -29,17 +30,17 @@ rule prepare_checkpoint:
         "logs/prepare_checkpoint/{checkpoint}.log",
     benchmark:
         "results/benchmarks/prepare_checkpoint/{checkpoint}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(60),
     params:
         name=lambda wildcards: wildcards.checkpoint,
         definition=lambda wildcards: config["checkpoints"][wildcards.checkpoint],
         code=lambda wildcards: digest_code(
             "prepare_checkpoint.py", get_source_module(wildcards.checkpoint)
         ),
-    threads: 1
-    resources:
-        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(60),
-    conda:
-        "../envs/torch.yaml"
     script:
         "../scripts/prepare_checkpoint.py"

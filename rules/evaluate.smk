@@ -14,21 +14,27 @@ rule collect:
         "logs/collect.log",
     benchmark:
         "results/benchmarks/collect.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000, 2),
+        runtime=get_runtime(30),
     params:
-        groups={group: [*get_members(group), *get_members(group, "unranked")] for group in config["select"]["groups"]},
-        task_titles={task: config["tasks"][task].get("title", task) for task in config["select"]["tasks"]},
+        groups={
+            group: [*get_members(group), *get_members(group, "unranked")]
+            for group in config["select"]["groups"]
+        },
+        task_titles={
+            task: config["tasks"][task].get("title", task)
+            for task in config["select"]["tasks"]
+        },
         measures=get_measure_table(),
         pooled=[name for name in config["select"]["measures"] if name == "consensus"]
         + config["select"]["baselines"],
         consensus=config["evaluation"]["consensus"],
         protocol=config["protocol"],
         code=digest_code("collect.py"),
-    threads: 1
-    resources:
-        mem_mb=get_memory(1000, 2),
-        runtime=get_runtime(30),
-    conda:
-        "../envs/report.yaml"
     script:
         "../scripts/collect.py"
 
@@ -47,16 +53,16 @@ rule evaluate:
         "logs/evaluate.log",
     benchmark:
         "results/benchmarks/evaluate.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(2000, 10),
+        runtime=get_runtime(60),
     params:
         groups={group: get_members(group) for group in config["select"]["groups"]},
         consensus=config["evaluation"]["consensus"],
         bootstrap=config["evaluation"]["bootstrap"],
         code=digest_code("evaluate.py"),
-    threads: 1
-    resources:
-        mem_mb=get_memory(2000, 10),
-        runtime=get_runtime(60),
-    conda:
-        "../envs/report.yaml"
     script:
         "../scripts/evaluate.py"

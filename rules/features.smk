@@ -8,6 +8,13 @@ rule extract_features:
         "logs/extract_features/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/extract_features/{task}/{checkpoint}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(120),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
@@ -16,12 +23,5 @@ rule extract_features:
         code=lambda wildcards: digest_code(
             "extract_features.py", get_source_module(wildcards.checkpoint)
         ),
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(120),
-    conda:
-        "../envs/torch.yaml"
     script:
         "../scripts/extract_features.py"

@@ -8,20 +8,22 @@ rule finetune:
         "logs/finetune/{task}/{checkpoint}/{rates}.log",
     benchmark:
         "results/benchmarks/finetune/{task}/{checkpoint}/{rates}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(720),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
         learning_rates=lambda wildcards: RATES[wildcards.rates],
         settings=get_finetune_settings(),
         device=config["compute"]["device"],
-        code=lambda wildcards: digest_code("finetune.py", get_source_module(wildcards.checkpoint)),
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(720),
-    conda:
-        "../envs/torch.yaml"
+        code=lambda wildcards: digest_code(
+            "finetune.py", get_source_module(wildcards.checkpoint)
+        ),
     script:
         "../scripts/finetune.py"
 
@@ -29,7 +31,8 @@ rule finetune:
 rule select_best:
     input:
         lambda wildcards: [
-            f"results/finetune/{wildcards.task}/{wildcards.checkpoint}/{rates}.json" for rates in RATES
+            f"results/finetune/{wildcards.task}/{wildcards.checkpoint}/{rates}.json"
+            for rates in RATES
         ],
     output:
         "results/best/{task}/{checkpoint}.json",
@@ -37,14 +40,14 @@ rule select_best:
         "logs/select_best/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/select_best/{task}/{checkpoint}.tsv"
-    params:
-        code=digest_code("select_best.py"),
+    conda:
+        "../envs/measures.yaml"
     threads: 1
     resources:
         mem_mb=get_memory(200),
         runtime=get_runtime(5),
-    conda:
-        "../envs/measures.yaml"
+    params:
+        code=digest_code("select_best.py"),
     script:
         "../scripts/select_best.py"
 
@@ -60,19 +63,21 @@ rule repeat_best:
         "logs/repeat_best/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/repeat_best/{task}/{checkpoint}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(720),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
         repeats=config["finetune"]["repeats"],
         settings=get_finetune_settings(),
         device=config["compute"]["device"],
-        code=lambda wildcards: digest_code("repeat_best.py", get_source_module(wildcards.checkpoint)),
-    threads: 1
-    resources:
-        gpu=1,
-        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(720),
-    conda:
-        "../envs/torch.yaml"
+        code=lambda wildcards: digest_code(
+            "repeat_best.py", get_source_module(wildcards.checkpoint)
+        ),
     script:
         "../scripts/repeat_best.py"

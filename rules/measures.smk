@@ -13,6 +13,20 @@ for job, (method, measures) in METHOD_JOBS.items():
             f"logs/score_{job}/{{task}}/{{checkpoint}}.log",
         benchmark:
             f"results/benchmarks/score_{job}/{{task}}/{{checkpoint}}.tsv"
+        conda:
+            f"../envs/{METHODS[method].stack}.yaml"
+        threads: 1
+        resources:
+            gpu=int(METHODS[method].gpu),
+            mem_mb=get_memory(
+                (
+                    config["compute"]["worker_memory_mb"]
+                    if METHODS[method].stack == "torch"
+                    else 600
+                ),
+                6,
+            ),
+            runtime=get_runtime(120),
         params:
             checkpoint=lambda wildcards: wildcards.checkpoint,
             task=lambda wildcards: wildcards.task,
@@ -25,14 +39,5 @@ for job, (method, measures) in METHOD_JOBS.items():
             protocol=config["protocol"],
             device=config["compute"]["device"],
             code=digest_code("score.py", locate(method)[0]),
-        threads: 1
-        resources:
-            gpu=int(METHODS[method].gpu),
-            mem_mb=get_memory(
-                config["compute"]["worker_memory_mb"] if METHODS[method].stack == "torch" else 600, 6
-            ),
-            runtime=get_runtime(120),
-        conda:
-            f"../envs/{METHODS[method].stack}.yaml"
         script:
             "../scripts/score.py"

@@ -5,15 +5,15 @@ rule prepare_source:
         "logs/prepare_source/{data}.log",
     benchmark:
         "results/benchmarks/prepare_source/{data}.tsv"
-    params:
-        name=lambda wildcards: wildcards.data,
-        code=digest_code("prepare_source.py"),
+    conda:
+        "../envs/data.yaml"
     threads: 1
     resources:
         mem_mb=get_memory(1000),
         runtime=get_runtime(10),
-    conda:
-        "../envs/data.yaml"
+    params:
+        name=lambda wildcards: wildcards.data,
+        code=digest_code("prepare_source.py"),
     script:
         "../scripts/prepare_source.py"
 
@@ -27,17 +27,17 @@ rule pretrain:
         "logs/pretrain/{run}.log",
     benchmark:
         "results/benchmarks/pretrain/{run}.tsv"
-    params:
-        run=lambda wildcards: config["zoo"][wildcards.run],
-        name=lambda wildcards: wildcards.run,
-        device=config["compute"]["device"],
-        code=digest_code("pretrain.py"),
+    conda:
+        "../envs/torch.yaml"
     threads: 1
     resources:
         gpu=1,
         mem_mb=get_memory(config["compute"]["worker_memory_mb"], 4),
         runtime=get_runtime(60),
-    conda:
-        "../envs/torch.yaml"
+    params:
+        run=lambda wildcards: config["zoo"][wildcards.run],
+        name=lambda wildcards: wildcards.run,
+        device=config["compute"]["device"],
+        code=digest_code("pretrain.py"),
     script:
         "../scripts/pretrain.py"
