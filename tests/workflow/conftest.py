@@ -1,0 +1,69 @@
+"""Runs of the workflow in copies of the repository, under a path that has a space in it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CODE = ("Snakefile", "config.yaml", "presets", "profiles", "reports", "rules", "envs", "scripts")
+GENERATED = shutil.ignore_patterns("__pycache__", "*.html", "*.zip")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A working copy of the workflow in ``folder``."""
+
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [
+            *(sys.executable, "-m", "snakemake", "--cores", "2"),
+            *("--workflow-profile", "profiles/default"),
+            *("--configfile", "presets/smoke.yaml", *arguments),
+        ]
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake on the smoke preset; return all that it printed."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert not check or done.returncode == 0, done.stdout[-8000:]
+        return done.stdout
+
+    def copy(self, folder: Path) -> "Workspace":
+        """Return a copy with all results and Snakemake's records of them."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Workspace(folder)
+
+
+def make_workspace(folder: Path) -> Workspace:
+    folder.mkdir(parents=True)
+    for name in CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=GENERATED)
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
+    return Workspace(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workspace:
+    """A finished smoke run; tests that change anything work on a copy of it."""
+    workspace = make_workspace(tmp_path_factory.mktemp("runs") / "smoke run")
+    workspace.run()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished, tmp_path) -> Workspace:
+    return finished.copy(tmp_path / "a copy")
