@@ -1,0 +1,163 @@
+"""The tasks of the built-in benchmark: drawn from their names alone, the same on every machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ckptrank.seeds import seed_from
+from ckptrank.tasks.task import TaskData
+from ckptrank.world.distortions import DISTORTIONS, draw_distorted
+from ckptrank.world.glyphs import GREEK, draw_digits, draw_greek
+from ckptrank.world.materials import MATERIALS, draw_materials
+from ckptrank.world.packaged import load_digits
+from ckptrank.world.shapes import OBJECTS, draw_objects
+from ckptrank.world.sources import balanced_labels
+from ckptrank.world.tissue import TISSUE, draw_tissue
+
+Split = tuple[np.ndarray, np.ndarray]
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class BuiltinTask:
+    """``make``: a function from the sizes of both splits to the images and labels of each."""
+
+    classes: tuple[str, ...]
+    make: Callable[[int, int], tuple[Split, Split]]
+    train: int
+    test: int
+    description: str
+
+
+def load(definition: dict) -> TaskData:
+    """Draw the task ``{"source": "builtin", "name": ..., "train": ..., "test": ...}``.
+
+    ``train`` and ``test`` are numbers of images, by default the benchmark's own; a ``title`` is
+    allowed and changes nothing. The images depend on the name and the two numbers alone.
+    Raises ``ValueError`` naming the field that is wrong.
+    """
+    unknown = set(definition) - {"source", "title", "name", *SPLITS}
+    if unknown:
+        raise ValueError(f"built-in task: unknown fields {', '.join(sorted(unknown))}")
+    if definition.get("source") != "builtin":
+        raise ValueError(f"source: expected 'builtin', got {definition.get('source')!r}")
+    name = definition.get("name")
+    if name not in TASKS:
+        raise ValueError(f"name: no built-in task {name!r}; there are {', '.join(TASKS)}")
+    task = TASKS[name]
+    sizes = {split: definition.get(split, getattr(task, split)) for split in SPLITS}
+    for split, size in sizes.items():
+        if type(size) is not int or size < 1:
+            raise ValueError(f"{split}: expected a positive number of images, got {size!r}")
+    if sizes["train"] < len(task.classes):
+        raise ValueError(
+            f"train: {name!r} has {len(task.classes)} classes and needs at least one training "
+            f"image of each, got {sizes['train']}"
+        )
+    (train_images, train_labels), (test_images, test_labels) = task.make(**sizes)
+    return TaskData(
+        classes=task.classes,
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        description=task.description,
+    )
+
+
+def _generator(name: str, part: str) -> np.random.Generator:
+    return np.random.default_rng(seed_from("task", name, part))
+
+
+def _make_drawn(name: str, draw: Callable, train: int, test: int) -> tuple[Split, Split]:
+    """Draw each split from a stream of its own, with even classes."""
+    splits = []
+    for split, size in zip(SPLITS, (train, test), strict=True):
+        rng = _generator(name, split)
+        labels = balanced_labels(rng, size, len(TASKS[name].classes))
+        splits.append((draw(labels, rng), labels))
+    return tuple(splits)
+
+
+def _make_distort(train: int, test: int) -> tuple[Split, Split]:
+    """Train on the left halves of the photographs and test on the right ones."""
+    splits = []
+    for side, (split, size) in enumerate(zip(SPLITS, (train, test), strict=True)):
+        rng = _generator("distort", split)
+        labels = balanced_labels(rng, size, len(DISTORTIONS))
+        splits.append((draw_distorted(labels, rng, side), labels))
+    return tuple(splits)
+
+
+def _make_digits(train: int, test: int) -> tuple[Split, Split]:
+    """Choose even classes for training and any of the other digits for testing; draw each once."""
+    originals, labels = load_digits()
+    if train + test > len(labels):
+        raise ValueError(
+            f"train, test: {train} + {test} samples asked of 'digits', {len(labels)} exist"
+        )
+    wanted = np.bincount(np.arange(train) % 10, minlength=10)
+    existing = np.bincount(labels)
+    if (wanted > existing).any():
+        digit = int(np.argmax(wanted - existing))
+        raise ValueError(
+            f"train: {train} even samples of 'digits' take {wanted[digit]} of the {digit}, "
+            f"{existing[digit]} exist"
+        )
+    rng = _generator("digits", "split")
+    order = rng.permutation(len(labels))
+    chosen = np.concatenate([order[labels[order] == c][: wanted[c]] for c in range(10)])
+    rest = order[~np.isin(order, chosen)][:test]
+    splits = []
+    for split, indices in zip(SPLITS, (rng.permutation(chosen), rest), strict=True):
+        images = draw_digits(originals[indices], _generator("digits", split))
+        splits.append((images, labels[indices]))
+    return tuple(splits)
+
+
+TASKS: dict[str, BuiltinTask] = {
+    "objects": BuiltinTask(
+        classes=tuple(OBJECTS),
+        make=partial(_make_drawn, "objects", draw_objects),
+        train=300,
+        test=1200,
+        description="Drawn things of 20 kinds, none of them a class of the pre-training shapes",
+    ),
+    "digits": BuiltinTask(
+        classes=tuple("0123456789"),
+        make=_make_digits,
+        train=200,
+        test=1200,
+        description="Real handwritten digits (UCI, from scikit-learn) on coloured, noisy grounds",
+    ),
+    "materials": BuiltinTask(
+        classes=tuple(MATERIALS),
+        make=partial(_make_drawn, "materials", draw_materials),
+        train=320,
+        test=1200,
+        description="16 families of textures unseen in pre-training, coloured by photographs",
+    ),
+    "tissue": BuiltinTask(
+        classes=TISSUE,
+        make=partial(_make_drawn, "tissue", draw_tissue),
+        train=120,
+        test=1600,
+        description="Histology-like sections of normal and tumour tissue, drawn from a model",
+    ),
+    "distort": BuiltinTask(
+        classes=tuple(DISTORTIONS),
+        make=_make_distort,
+        train=360,
+        test=1200,
+        description="12 kinds of degradation of patches of real photographs",
+    ),
+    "greek": BuiltinTask(
+        classes=tuple(GREEK),
+        make=partial(_make_drawn, "greek", draw_greek),
+        train=300,
+        test=1200,
+        description="20 Greek letters that look unlike Latin ones, in 15 fonts",
+    ),
+}

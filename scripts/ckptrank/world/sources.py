@@ -1,0 +1,66 @@
+"""The three domains that the built-in checkpoints are pre-trained on, the same on every machine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ckptrank.seeds import seed_from
+from ckptrank.world.glyphs import LETTERS, draw_letters
+from ckptrank.world.shapes import SHAPES, draw_shapes
+from ckptrank.world.textures import TEXTURES, draw_textures
+
+BATCH = 1000  # images drawn at a time, which bounds the memory
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Classes, and a function from their (N,) labels and a generator to (N, 32, 32, 3) uint8."""
+
+    classes: tuple[str, ...]
+    draw: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+SOURCES: dict[str, Domain] = {
+    "shapes": Domain(tuple(SHAPES), draw_shapes),
+    "letters": Domain(LETTERS, draw_letters),
+    "textures": Domain(tuple(TEXTURES), draw_textures),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A pre-training set: images (N, 32, 32, 3) uint8 and labels (N,) int64 of two splits."""
+
+    name: str
+    classes: tuple[str, ...]
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    validation_images: np.ndarray
+    validation_labels: np.ndarray
+
+
+def make_source(name: str, train: int = 6000, validation: int = 1000) -> Source:
+    """Draw a source: ``shapes`` (A), ``letters`` (B) or ``textures`` (C).
+
+    The images depend on the name and the two sizes alone. Classes are as even as the sizes allow.
+    Raises ``ValueError`` for an unknown name or a size below one.
+    """
+    if name not in SOURCES:
+        raise ValueError(f"source {name!r} is unknown; known are {', '.join(SOURCES)}")
+    arrays = {}
+    for split, count in (("train", train), ("validation", validation)):
+        if count < 1:
+            raise ValueError(f"{split}: expected at least one image of {name!r}, got {count}")
+        rng = np.random.default_rng(seed_from("source", name, split))
+        labels = balanced_labels(rng, count, len(SOURCES[name].classes))
+        arrays[f"{split}_images"] = np.concatenate(
+            [SOURCES[name].draw(part, rng) for part in np.split(labels, range(BATCH, count, BATCH))]
+        )
+        arrays[f"{split}_labels"] = labels
+    return Source(name=name, classes=SOURCES[name].classes, **arrays)
+
+
+def balanced_labels(rng: np.random.Generator, count: int, classes: int) -> np.ndarray:
+    """Return (count,) int64 labels in random order, class counts differing by one at most."""
+    return rng.permutation(np.arange(count, dtype=np.int64) % classes)
