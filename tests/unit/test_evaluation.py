@@ -1,0 +1,391 @@
+"""The tables of an evaluation, on small groups whose numbers are known."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from ckptrank import metrics
+from ckptrank.baselines import BASELINES, describe_baselines
+from ckptrank.evaluation import _Resamples, evaluate
+from ckptrank.seeds import seed_from
+
+CHECKPOINTS = ["scratch", "a", "b", "c", "d", "e", "f"]
+RANKED = CHECKPOINTS[1:]
+TASKS = ["x", "y"]
+ACCURACIES = {"x": [0.1, 0.2, 0.4, 0.6, 0.8, 0.5, 0.3], "y": [0.1, 0.9, 0.7, 0.5, 0.3, 0.6, 0.4]}
+METRICS_COLUMNS = [
+    *("group", "task", "measure", "n", "left_out", "left_out_not_applicable", "ties"),
+    *("recall_at_1", "rel_at_1", "recall_at_3", "rel_at_3", "pearson", "spearman", "kendall"),
+    *("weighted_kendall", "trials_to_best", "regret_at_1", "regret_at_3"),
+]
+SUMMARY_COLUMNS = [
+    *("group", "measure", "metric", "mean", "low", "high", "tasks"),
+    *("left_out", "left_out_not_applicable", "complete"),
+]
+
+
+def make(bootstrap: int = 50, **changes: object) -> dict:
+    """Arguments of evaluate: measure `good` is the accuracy, `bad` its opposite, `flat` constant."""
+    pairs = [
+        (checkpoint, task, ACCURACIES[task][i])
+        for i, checkpoint in enumerate(CHECKPOINTS)
+        for task in TASKS
+    ]
+    score = {"good": lambda g: 10 * g, "bad": lambda g: -g, "flat": lambda g: 1.0}
+    scores = pd.DataFrame(
+        [
+            {"measure": measure, "method": "m", "checkpoint": checkpoint, "task": task}
+            | {"status": "ok", "reason": "", "score": function(accuracy)}
+            | {"seconds": 1.0 + (task == "y"), "gflops": 3.0, "notes": "{}"}
+            for measure, function in score.items()
+            for checkpoint, task, accuracy in pairs
+        ]
+    )
+    ground_truth = pd.DataFrame(pairs, columns=["checkpoint", "task", "accuracy"])
+    checkpoints = pd.DataFrame(
+        {
+            "checkpoint": CHECKPOINTS,
+            "kind": ["scratch"] + ["supervised"] * 6,
+            "status": "ok",
+            "reason": "",
+            "parameters": np.arange(7) * 1000 + 1000,
+            "forward_gflops": np.linspace(1, 2, 7),
+            "source_accuracy": [np.nan, 0.5, 0.6, 0.7, np.nan, 0.8, 0.9],
+        }
+    )
+    measures = pd.DataFrame({"measure": list(score), "method": "m", "is_control": False})
+    return {
+        "scores": scores,
+        "ground_truth": ground_truth.assign(status="ok"),
+        "checkpoints": checkpoints,
+        "groups": {"I": ["scratch", "a", "b", "c", "d"], "all": RANKED},
+        "measures": pd.concat([measures, describe_baselines([*BASELINES, "consensus"])]),
+        "consensus": ["good", "flat", "bad"],
+        "bootstrap": bootstrap,
+        "seed": 0,
+    } | changes
+
+
+def set_status(frame: pd.DataFrame, status: str, **where: str) -> None:
+    """Make the rows of a pair (or more) failed or not applicable, in place."""
+    chosen = pd.Series(True, index=frame.index)
+    for column, value in where.items():
+        chosen &= frame[column] == value
+    assert chosen.any()
+    frame.loc[chosen, "status"] = status
+    frame.loc[chosen, "score" if "score" in frame else "accuracy"] = np.nan
+
+
+def get(frame: pd.DataFrame, **where: str) -> pd.Series:
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return evaluate(**make())
+
+
+def test_columns_and_rows(evaluation):
+    assert list(evaluation.metrics.columns) == METRICS_COLUMNS
+    assert list(evaluation.summary.columns) == SUMMARY_COLUMNS
+    measures = 3 + 6
+    assert len(evaluation.metrics) == 2 * 2 * measures
+    assert len(evaluation.summary) == 2 * measures * (11 + 2)
+    assert evaluation.metrics["n"].dtype == evaluation.metrics["ties"].dtype == np.int64
+    assert evaluation.summary["complete"].dtype == bool
+
+
+def test_scratch_is_never_ranked(evaluation):
+    rows = evaluation.metrics[evaluation.metrics["group"] == "I"]
+    assert (rows["n"] + rows["left_out"] == 4).all()
+    assert (rows["left_out"] == 0)[rows["measure"] == "good"].all()
+
+
+def test_good_and_bad_measures(evaluation):
+    good = get(evaluation.metrics, group="all", task="x", measure="good")
+    assert good["kendall"] == good["recall_at_1"] == good["trials_to_best"] == 1
+    bad = get(evaluation.metrics, group="all", task="x", measure="bad")
+    assert bad["kendall"] == -1
+    assert bad["trials_to_best"] == 6
+    assert bad["regret_at_3"] == pytest.approx(0.8 - 0.4)
+    summary = get(evaluation.summary, group="all", measure="bad", metric="regret_at_3")
+    assert summary["mean"] == pytest.approx(100 * ((0.8 - 0.4) + (0.9 - 0.5)) / 2)
+    trials = get(evaluation.summary, group="all", measure="bad", metric="trials_to_best")
+    assert trials["mean"] == 6
+    tau = get(evaluation.summary, group="all", measure="good", metric="kendall")
+    assert tau[["mean", "low", "high"]].tolist() == [100, 100, 100]
+    assert tau["tasks"] == 2
+
+
+def test_constant_scores_are_undefined_not_zero(evaluation):
+    flat = get(evaluation.metrics, group="all", task="x", measure="flat")
+    assert flat["ties"] == 15
+    assert np.isnan(flat["kendall"])
+    assert flat["recall_at_1"] == 0
+    summary = get(evaluation.summary, group="all", measure="flat", metric="kendall")
+    assert summary[["mean", "low", "high"]].isna().all()
+    assert summary["tasks"] == 0
+    assert summary["complete"]
+
+
+def test_undefined_task_is_left_out_of_the_mean():
+    arguments = make()
+    scores = arguments["scores"]
+    scores.loc[(scores["measure"] == "good") & (scores["task"] == "y"), "score"] = 1.0
+    summary = evaluate(**arguments).summary
+    row = get(summary, group="all", measure="good", metric="kendall")
+    assert row[["mean", "tasks"]].tolist() == [100, 1]
+
+
+def test_missing_pairs_are_left_out_and_counted():
+    arguments = make()
+    set_status(arguments["scores"], "failed", measure="good", checkpoint="d", task="x")
+    set_status(arguments["scores"], "not_applicable", measure="good", checkpoint="a")
+    set_status(arguments["ground_truth"], "failed", checkpoint="b", task="y")
+    result = evaluate(**arguments)
+    x, y = (get(result.metrics, group="all", task=task, measure="good") for task in TASKS)
+    columns = ["n", "left_out", "left_out_not_applicable"]
+    assert x[columns].tolist() == [4, 2, 1]
+    assert y[columns].tolist() == [4, 2, 1]
+    # without d, e is the best
+    assert x["recall_at_1"] == 1
+    assert x["rel_at_1"] == 1
+    summary = get(result.summary, group="all", measure="good", metric="kendall")
+    assert summary[["left_out", "left_out_not_applicable"]].tolist() == [4, 2]
+    assert not summary["complete"]
+    assert summary["mean"] == 100
+    # a missing ground truth concerns every measure, random included
+    random = get(result.metrics, group="all", task="y", measure="random")
+    assert random[columns].tolist() == [5, 1, 0]
+
+
+def test_infinite_score_is_a_failed_pair():
+    arguments = make()
+    arguments["scores"].loc[
+        lambda s: (s["measure"] == "good") & (s["checkpoint"] == "a"), "score"
+    ] = -np.inf
+    result = evaluate(**arguments)
+    row = get(result.scores, measure="good", checkpoint="a", task="x")
+    assert row["status"] == "failed"
+    assert "finite" in row["reason"]
+    assert get(result.metrics, group="all", task="x", measure="good")["left_out"] == 1
+
+
+def test_task_without_any_ground_truth():
+    arguments = make()
+    set_status(arguments["ground_truth"], "failed", task="x")
+    result = evaluate(**arguments)
+    row = get(result.metrics, group="all", task="x", measure="good")
+    assert row["n"] == 0
+    assert row[METRICS_COLUMNS[7:]].isna().all()
+    summary = get(result.summary, group="all", measure="good", metric="recall_at_1")
+    assert summary[["mean", "tasks", "left_out"]].tolist() == [100, 1, 6]
+
+
+def test_single_checkpoint_is_no_ranking():
+    result = evaluate(**make(groups={"one": ["a"]}))
+    assert result.metrics[METRICS_COLUMNS[7:]].isna().all(axis=None)
+    assert (result.metrics["n"] <= 1).all()
+
+
+def test_random_has_its_expectation(evaluation):
+    row = get(evaluation.metrics, group="all", task="x", measure="random")
+    assert row["recall_at_1"] == pytest.approx(1 / 6)
+    assert row["kendall"] == 0
+    assert row["trials_to_best"] == 3.5
+    tau = get(evaluation.summary, group="all", measure="random", metric="kendall")
+    assert tau["low"] < -20
+    assert tau["high"] > 20
+
+
+def test_baselines_are_scores_too(evaluation):
+    scores = evaluation.scores
+    assert set(scores["measure"]) == {"good", "bad", "flat", *BASELINES, "consensus"}
+    keys = ["measure", "group", "checkpoint", "task"]
+    assert not scores.duplicated(keys).any()
+    pooled = scores[scores["group"] != ""]
+    assert set(pooled["measure"]) == {"leave_one_task_out", "consensus"}
+    assert pooled.groupby("group")["checkpoint"].nunique().to_dict() == {"I": 4, "all": 6}
+    # pools differ, so the control of a checkpoint differs
+    control = pooled[(pooled["measure"] == "leave_one_task_out") & (pooled["checkpoint"] == "a")]
+    assert control.groupby("task")["score"].nunique().tolist() == [2, 2]
+    source = get(evaluation.summary, group="all", measure="source_accuracy", metric="kendall")
+    assert source[["left_out", "left_out_not_applicable"]].tolist() == [2, 2]
+
+
+def test_consensus_of_opposites_is_a_tie(evaluation):
+    row = get(evaluation.metrics, group="all", task="x", measure="consensus")
+    assert row["ties"] == 15
+    better = evaluate(**make(consensus=["good", "good", "flat"]))
+    assert get(better.metrics, group="all", task="x", measure="consensus")["kendall"] == 1
+
+
+def test_costs(evaluation):
+    seconds = get(evaluation.summary, group="I", measure="good", metric="seconds")
+    assert seconds[["mean", "low", "high", "tasks"]].tolist() == [1.5, 1, 2, 2]
+    consensus = get(evaluation.summary, group="I", measure="consensus", metric="gflops")
+    assert consensus["mean"] == 9
+    control = get(evaluation.summary, group="I", measure="leave_one_task_out", metric="seconds")
+    assert np.isnan(control["mean"])
+
+
+def test_gain_over_a_reference():
+    result = evaluate(**make(), reference="scratch")
+    row = get(result.metrics, group="all", task="x", measure="bad")
+    assert row["gain_at_1"] == pytest.approx(0.2 - 0.1)
+    summary = get(result.summary, group="all", measure="good", metric="gain_at_3")
+    assert summary["mean"] == pytest.approx(100 * ((0.8 - 0.1) + (0.9 - 0.1)) / 2)
+
+
+def test_no_bootstrap_no_interval():
+    result = evaluate(**make(bootstrap=0))
+    rows = result.summary[~result.summary["metric"].isin(["seconds", "gflops"])]
+    assert rows[["low", "high"]].isna().all(axis=None)
+    assert get(rows, group="all", measure="good", metric="kendall")["mean"] == 100
+
+
+def test_only_the_measures_asked_for():
+    arguments = make()
+    arguments["measures"] = arguments["measures"].iloc[:1]
+    arguments["scores"] = arguments["scores"][arguments["scores"]["measure"] == "good"]
+    result = evaluate(**arguments)
+    assert set(result.metrics["measure"]) == set(result.scores["measure"]) == {"good"}
+    arguments = make(measures=describe_baselines(["random", "parameter_count"]))
+    arguments["scores"] = arguments["scores"].iloc[:0]
+    assert set(evaluate(**arguments).metrics["measure"]) == {"random", "parameter_count"}
+
+
+def test_same_result_from_shuffled_rows_and_from_csv(evaluation):
+    shuffled = make()
+    for name in ("scores", "checkpoints"):
+        shuffled[name] = shuffled[name].sample(frac=1, random_state=1)
+    for name in ("scores", "ground_truth", "checkpoints", "measures"):
+        text = shuffled[name].to_csv(index=False)
+        shuffled[name] = pd.read_csv(io.StringIO(text))
+    again = evaluate(**shuffled)
+    pd.testing.assert_frame_equal(again.metrics, evaluation.metrics)
+    pd.testing.assert_frame_equal(again.summary, evaluation.summary)
+
+
+def test_measures_share_their_resamples():
+    arguments = make(bootstrap=200)
+    scores = arguments["scores"]
+    noise = np.random.default_rng(0).normal(size=len(scores))
+    for name in ("good", "bad"):
+        chosen = scores["measure"] == name
+        scores.loc[chosen, "score"] = noise[: chosen.sum()]
+    summary = evaluate(**arguments).summary
+    summary = summary[summary["group"] == "all"].set_index("measure")
+    columns = ["metric", "mean", "low", "high"]
+    pd.testing.assert_frame_equal(
+        summary.loc["good", columns].reset_index(drop=True),
+        summary.loc["bad", columns].reset_index(drop=True),
+    )
+    kendall = summary[summary["metric"] == "kendall"].loc["good"]
+    assert kendall["low"] < kendall["mean"] < kendall["high"]
+
+
+def test_interval_equals_a_slow_bootstrap():
+    generator = np.random.default_rng(3)
+    resamples = _Resamples.draw(6, 2, 80, np.random.default_rng(seed_from(0, "bootstrap", "all")))
+    scores, accuracies = generator.normal(size=(2, 6)), generator.random((2, 6))
+    fast = np.stack(
+        [metrics.kendall(scores[t], accuracies[t], counts=resamples.checkpoints) for t in range(2)],
+        axis=1,
+    )
+    means = []
+    for checkpoint_counts, task_counts in zip(resamples.checkpoints, resamples.tasks, strict=True):
+        assert checkpoint_counts.sum() == 6
+        assert task_counts.sum() == 2
+        chosen = np.repeat(np.arange(6), checkpoint_counts)
+        taus = [
+            stats.kendalltau(scores[task, chosen], accuracies[task, chosen])[0]
+            for task in np.repeat(np.arange(2), task_counts)
+        ]
+        means.append(np.nanmean(taus))
+    expected = np.quantile(means, [0.025, 0.975])
+    np.testing.assert_allclose(resamples.get_interval(fast), expected, atol=1e-12)
+
+
+def test_interval_leaves_undefined_resamples_out():
+    resamples = _Resamples(np.ones((4, 3)), np.array([[1, 1], [2, 0], [0, 2], [1, 1]]))
+    values = np.array([[1.0, 3.0], [5.0, 7.0], [9.0, np.nan], [np.nan, 4.0]])
+    # means 2, 5, undefined, 4
+    assert resamples.get_interval(values) == pytest.approx(
+        tuple(np.quantile([2, 5, 4], [0.025, 0.975]))
+    )
+    values[3] = np.nan
+    assert np.isnan(resamples.get_interval(values)).all()
+
+
+@pytest.mark.parametrize(("shared", "width"), [(True, 1), (False, np.sqrt(3))])
+def test_interval_covers_the_truth(shared, width):
+    """Checkpoints and tasks drawn from a population in which Kendall's tau is known.
+
+    With noise that all tasks share the interval is as wide as it should be; with noise of each
+    pair's own it has three times the variance, and covers more.
+    """
+    generator = np.random.default_rng(0)
+    correlation, tasks, checkpoints, repetitions = 0.7, 5, 20, 250
+    truth = 2 / np.pi * np.arcsin(correlation)
+    means, intervals = [], []
+    for _ in range(repetitions):
+        resamples = _Resamples.draw(checkpoints, tasks, 200, generator)
+        accuracies, noise = generator.normal(size=(2, tasks, checkpoints))
+        if shared:
+            accuracies[:], noise[:] = accuracies[0], noise[0]
+        scores = correlation * accuracies + np.sqrt(1 - correlation**2) * noise
+        pairs = list(zip(scores, accuracies, strict=True))
+        draws = [metrics.kendall(*pair, counts=resamples.checkpoints) for pair in pairs]
+        means.append(np.mean([metrics.kendall(*pair) for pair in pairs]))
+        intervals.append(resamples.get_interval(np.stack(draws, axis=1)))
+    low, high = np.transpose(intervals)
+    coverage = ((low <= truth) & (truth <= high)).mean()
+    assert coverage >= 0.9
+    assert coverage <= 0.98 or not shared
+    measured = (high - low).mean() / (2 * 1.96 * np.std(means))
+    assert measured == pytest.approx(width, rel=0.12)
+
+
+def drop_row(frame):
+    return frame.drop(frame.index[5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scores": drop_row}, "scores: no row for measure 'good', checkpoint 'b', task 'y'"),
+        ({"ground_truth": drop_row}, "ground_truth: no row for checkpoint 'b', task 'y'"),
+        ({"scores": lambda s: pd.concat([s, s.iloc[:1]])}, "scores: more than one row for measure"),
+        ({"scores": lambda s: s.drop(columns="status")}, "scores: no column 'status'"),
+        ({"scores": lambda s: s.assign(status="okay")}, "status 'okay' is none of"),
+        ({"measures": lambda m: m[m["measure"] != "bad"]}, "'bad' is not among the measures"),
+        ({"consensus": lambda c: ["good", "god"]}, "consensus: 'god' is not among"),
+        ({"consensus": lambda c: []}, "consensus: name the measures"),
+        ({"groups": lambda g: {"I": ["a", "z"]}}, "groups: I names 'z', which is no checkpoint"),
+        ({"groups": lambda g: {"I": ["a", "a"]}}, "groups: I names a checkpoint twice"),
+        ({"groups": lambda g: {"I": ["scratch"]}}, "groups: I holds no checkpoint to rank"),
+        (
+            {"scores": lambda s: s.replace({"measure": {"bad": "random"}})}
+            | {"measures": lambda m: m[m["measure"] != "bad"]},
+            "scores: 'random' is a baseline's name",
+        ),
+    ],
+)
+def test_faults_are_named(changes, message):
+    arguments = make()
+    for name, change in changes.items():
+        arguments[name] = change(arguments[name])
+    with pytest.raises(ValueError, match=message):
+        evaluate(**arguments)
+
+
+def test_unknown_reference():
+    with pytest.raises(ValueError, match="reference: 'z' has no ground truth"):
+        evaluate(**make(), reference="z")
