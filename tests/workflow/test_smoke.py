@@ -18,7 +18,11 @@ TIMES = ("seconds", "versions")
 def read_results(folder):
     """Every score, accuracy and checkpoint card below ``folder``, without what the clock says."""
     found = {}
-    for pattern in ("results/scores/**/*.json", "results/ground_truth/**/*.json", "resources/checkpoints/*/*.json"):
+    for pattern in (
+        "results/scores/**/*.json",
+        "results/ground_truth/**/*.json",
+        "resources/checkpoints/*/*.json",
+    ):
         for path in folder.glob(pattern):
             found[str(path.relative_to(folder))] = drop_times(json.loads(path.read_text()))
     return found
@@ -35,9 +39,11 @@ def drop_times(value):
 def planned_jobs(output):
     """Rule -> number of jobs, from the table that a dry run prints."""
     table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", output, re.M | re.S)
-    return {} if table is None else {
-        line.split()[0]: int(line.split()[1]) for line in table[1].splitlines()
-    }
+    return (
+        {}
+        if table is None
+        else {line.split()[0]: int(line.split()[1]) for line in table[1].splitlines()}
+    )
 
 
 def test_every_pair_of_the_preset_has_scores_and_ground_truth(finished):

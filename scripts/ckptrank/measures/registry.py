@@ -47,6 +47,14 @@ METHODS: dict[str, Method] = {
         module="ckptrank.early_stopping",
         reference="Ranking Neural Checkpoints, section 3.1",
     ),
+    "lgc": Method(
+        "LGC",
+        "model_zoo",
+        inputs=("network", "train", "device", "forward_flops"),
+        stack="torch",
+        gpu=True,
+        reference="Deshpande et al. 2021, equations 7 and 8",
+    ),
 }
 
 
