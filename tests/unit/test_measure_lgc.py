@@ -150,7 +150,7 @@ def test_the_cap_takes_that_many_samples_of_each_class():
 
 
 def test_another_layer_can_be_named():
-    network, weight = make("residual")
+    network, _ = make("residual")
     other = network.backbone.stem.weight
     score = lgc(network, TRAIN, device=CPU, layer="stem", samples_per_class=None)
     assert score == pytest.approx(transcribe(network, other, TRAIN), rel=1e-8)
