@@ -273,6 +273,14 @@ def test_same_result_from_shuffled_rows_and_from_csv(evaluation):
     pd.testing.assert_frame_equal(again.summary, evaluation.summary)
 
 
+def test_groups_do_not_depend_on_each_other(evaluation):
+    alone = evaluate(**make(groups={"all": RANKED}))
+    for name in ("metrics", "summary"):
+        among = getattr(evaluation, name)
+        among = among[among["group"] == "all"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(getattr(alone, name), among)
+
+
 def test_measures_share_their_resamples():
     arguments = make(bootstrap=200)
     scores = arguments["scores"]
