@@ -1,0 +1,73 @@
+"""What a method is, for its page: two sentences and an equation (``methods.toml``), and its docstring."""
+
+import ast
+import inspect
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import markupsafe
+
+from ckptrank.measures.registry import METHODS
+
+_MEASURES = Path(__file__).parents[1] / "measures"
+
+
+@dataclass(frozen=True)
+class MethodText:
+    """``equations`` are in Matplotlib's mathtext, without the dollar signs."""
+
+    summary: str = ""
+    equations: tuple[str, ...] = ()
+    docstring: str = ""
+
+
+@cache
+def written_texts() -> dict[str, dict]:
+    """Return the entries of ``methods.toml`` by method."""
+    return tomllib.loads(Path(__file__).with_name("methods.toml").read_text(encoding="utf-8"))
+
+
+def read_method_text(method: str) -> MethodText:
+    """Return a method's text; what is not written in ``methods.toml`` comes from its docstring."""
+    docstring = _read_docstring(method)
+    entry = written_texts().get(method, {})
+    summary = entry.get("summary") or " ".join(docstring.split("\n\n")[0].split())
+    return MethodText(summary, tuple(entry.get("equations", ())), docstring)
+
+
+def _read_docstring(method: str) -> str:
+    """Return the docstring of a method's function, without importing it; empty where there is none."""
+    path = _MEASURES / f"{method}.py"
+    if not path.exists():
+        return ""
+    name = (METHODS[method].function if method in METHODS else "") or method
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return inspect.cleandoc(ast.get_docstring(node) or "")
+    return ""
+
+
+@cache
+def equation_svg(equation: str) -> markupsafe.Markup:
+    """Return an equation as inline SVG in the colour of the text; the source is its alternative text."""
+    import matplotlib
+    from matplotlib.path import Path as Outline
+    from matplotlib.textpath import TextPath
+
+    with matplotlib.rc_context({"mathtext.fontset": "stix", "text.parse_math": True}):
+        outline = TextPath((0, 0), f"${equation}$", size=20)
+    letters = {Outline.MOVETO: "M", Outline.LINETO: "L", Outline.CURVE3: "Q", Outline.CURVE4: "C"}
+    steps = []
+    for points, code in outline.iter_segments(curves=True, simplify=False):
+        numbers = " ".join(
+            f"{value:.1f}" for x, y in zip(points[::2], points[1::2], strict=True) for value in (x, -y)
+        )
+        steps.append("Z" if code == Outline.CLOSEPOLY else letters[code] + numbers)
+    box = outline.get_extents()
+    left, top, width, height = box.x0 - 1, -box.y1 - 1, box.width + 2, box.height + 2
+    return markupsafe.Markup(
+        '<svg role="img" aria-label="{}" viewBox="{:.1f} {:.1f} {:.1f} {:.1f}" '
+        'style="width:{:.2f}em;height:{:.2f}em"><path fill="currentColor" d="{}"/></svg>'
+    ).format(equation, left, top, width, height, width / 17, height / 17, "\n".join(steps))

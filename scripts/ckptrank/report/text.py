@@ -1,0 +1,116 @@
+"""Numbers and names as the report writes them, and their escapes for LaTeX and Markdown."""
+
+import math
+import re
+
+#: What stands for a number that does not exist.
+DASH = "–"
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "−": "$-$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "†": r"\dag{}",
+    "‡": r"\ddag{}",
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+    "γ": r"$\gamma$",
+    "ρ": r"$\rho$",
+    "τ": r"$\tau$",
+    "\n": " ",
+}
+
+
+def escape_latex(text: str) -> str:
+    """Return ``text`` so that LaTeX prints it as it stands (UTF-8 letters are left alone)."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def escape_markdown(text: str) -> str:
+    """Return ``text`` so that Markdown with HTML prints it as it stands, also inside a table."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", text).replace("\n", " ")
+
+
+def is_number(value: object) -> bool:
+    """True for a number that is not NaN (infinities count)."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+    )
+
+
+def fixed(value: float, decimals: int = 2) -> str:
+    """``-0.05`` -> ``−0.05``: a real minus sign, never a negative zero, infinity as a word."""
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{decimals}f}"
+    if text.startswith("-"):
+        text = text[1:] if float(text) == 0 else "−" + text[1:]
+    return text
+
+
+def one_decimal(value: float) -> str:
+    return fixed(value, 1)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Three significant digits over any range; far from one, a power of ten as in the papers (4.95E4)."""
+    if math.isinf(value) or value == 0:
+        return "0" if value == 0 else fixed(value)
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = int(exponent)
+    if -4 < power < 5:
+        decimals = max(digits - 1 - power, 0)
+        return f"{value:,.{decimals}f}".replace("-", "−")
+    return f"{mantissa}E{power}".replace("-", "−")
+
+
+def percent(fraction: float, decimals: int = 1) -> str:
+    return f"{fixed(100 * fraction, decimals)} %"
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the unit that reads best: ``0.4 ms``, ``3.2 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    if seconds < 0.0995:
+        return f"{significant(1000 * seconds, 2)} ms"
+    if seconds < 59.95:
+        return f"{significant(seconds, 2)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {minutes:02d} min"
+
+
+def ordinal(rank: int) -> str:
+    suffix = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    return f"{rank}{suffix}"
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """``1 pair``, ``1,200 pairs``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def listed(names: list[str], conjunction: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
