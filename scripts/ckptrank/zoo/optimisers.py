@@ -1,0 +1,85 @@
+"""SGD and AdamW by torch's functional forms.
+
+The classes of ``torch.optim`` import ``torch._dynamo`` when they are made: 0.9 CPU seconds a
+process, a tenth to a third of what pre-training one of these networks takes. The functions behind
+them do not.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
+
+
+class SGD:
+    """Stochastic gradient descent with momentum, as ``torch.optim.SGD(fused=True)``."""
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ):
+        self.parameters = list(parameters)
+        self.velocities: list[Tensor | None] = [None] * len(self.parameters)
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.nesterov = nesterov
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters against their gradients, then clear these."""
+        sgd(
+            self.parameters,
+            _take_gradients(self.parameters),
+            self.velocities,
+            fused=True,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            lr=learning_rate,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+        )
+
+
+class AdamW:
+    """Adam with decoupled weight decay, as ``torch.optim.AdamW(fused=True)`` with its defaults."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], *, weight_decay: float = 1e-2):
+        self.parameters = list(parameters)
+        self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        self.weight_decay = weight_decay
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Move the parameters against their gradients, then clear these."""
+        adamw(
+            self.parameters,
+            _take_gradients(self.parameters),
+            self.means,
+            self.squares,
+            [],
+            self.steps,
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=learning_rate,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+def _take_gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
+    gradients = [parameter.grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = None
+    return gradients
