@@ -37,6 +37,16 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
+    "domain_similarity": Method(
+        "Domain similarity",
+        "model_zoo",
+        inputs=(
+            *("source_class_means", "source_class_counts"),
+            *("target_class_means", "target_class_counts"),
+        ),
+        stack="scipy",
+        reference="Cui et al. 2018, equations 1 to 3",
+    ),
     "early_stopped_finetune": Method(
         "Fine-tune (early stopped)",
         "neucrab",
@@ -47,6 +57,16 @@ METHODS: dict[str, Method] = {
         module="ckptrank.early_stopping",
         reference="Ranking Neural Checkpoints, section 3.1",
     ),
+    "etran": Method("ETran", stack="scipy", reference="Gholami et al. 2023, energy score"),
+    "feature_sparsity": Method(
+        "Feature sparsity",
+        "model_zoo",
+        inputs=("features",),
+        reference="Ueno and Kondo 2019; Vinje and Gallant 2000",
+    ),
+    "gbc": Method("GBC", stack="scipy", reference="Pandy et al. 2022"),
+    "h_score": Method("H-score", stack="scipy", reference="Bao et al. 2019; Ibrahim et al. 2021"),
+    "lfc": Method("LFC", "model_zoo", reference="Deshpande et al. 2021, equation 8"),
     "lgc": Method(
         "LGC",
         "model_zoo",
@@ -55,6 +75,22 @@ METHODS: dict[str, Method] = {
         gpu=True,
         reference="Deshpande et al. 2021, equations 7 and 8",
     ),
+    "logme": Method("LogME", reference="You et al. 2021"),
+    "nce": Method("NCE", inputs=("source_labels", "labels"), reference="Tran et al. 2019"),
+    "ncti": Method("NCTI", stack="scipy", combine="combine", reference="Wang et al. 2023"),
+    "pactran": Method("PACTran-Gaussian", stack="scipy", reference="Ding et al. 2022"),
+    "parc": Method("PARC", reference="Bolya et al. 2021"),
+    "random": Method(
+        "Random", "baseline", inputs=(), module="ckptrank.measures.random_score", reference="chance"
+    ),
+    "rsa": Method(
+        "RSA",
+        "model_zoo",
+        inputs=("features", "reference_features"),
+        reference="Dwivedi and Roig 2019; Deshpande et al. 2021, equations 9 to 11",
+    ),
+    "sfda": Method("SFDA", stack="scipy", reference="Shao et al. 2022"),
+    "transrate": Method("TransRate", reference="Huang et al. 2022"),
 }
 
 
