@@ -42,7 +42,7 @@ with run_job(snakemake) as log:
         "parameters": count_parameters(network),
         "forward_flops": count_forward_flops(network, (3, IMAGE_SIZE, IMAGE_SIZE)),
         "feature_layer": "global average pooling",
-        "preprocessing": {"size": IMAGE_SIZE, "mean": [MEAN] * 3, "std": [STD] * 3},
+        "preprocessing": {"size": IMAGE_SIZE, "mean": MEAN, "std": STD},
         "seed": seed,
         "versions": {"torch": torch.__version__},
         "stages": [],

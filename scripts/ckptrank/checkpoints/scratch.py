@@ -9,7 +9,7 @@ from ckptrank.zoo.architectures import build as build_backbone
 from ckptrank.zoo.flops import count_forward_flops, count_parameters
 from ckptrank.zoo.pretrain import IMAGE_SIZE, MEAN, STD
 
-PREPROCESSING = Preprocessing(IMAGE_SIZE, (MEAN,) * 3, (STD,) * 3)
+PREPROCESSING = Preprocessing(IMAGE_SIZE, MEAN, STD)
 
 
 def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> dict:
