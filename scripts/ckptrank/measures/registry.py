@@ -66,6 +66,15 @@ METHODS: dict[str, Method] = {
     ),
     "gbc": Method("GBC", stack="scipy", reference="Pandy et al. 2022"),
     "h_score": Method("H-score", stack="scipy", reference="Bao et al. 2019; Ibrahim et al. 2021"),
+    "leep": Method(
+        "LEEP",
+        "neucrab",
+        inputs=(
+            *("source_probabilities", "labels"),
+            *("eval_source_probabilities", "eval_labels"),
+        ),
+        reference="Nguyen et al. 2020; Li et al. 2021, equations 4 and 5",
+    ),
     "lfc": Method("LFC", "model_zoo", reference="Deshpande et al. 2021, equation 8"),
     "lgc": Method(
         "LGC",
@@ -78,6 +87,13 @@ METHODS: dict[str, Method] = {
     "logme": Method("LogME", reference="You et al. 2021"),
     "nce": Method("NCE", inputs=("source_labels", "labels"), reference="Tran et al. 2019"),
     "ncti": Method("NCTI", stack="scipy", combine="combine", reference="Wang et al. 2023"),
+    "nleep": Method(
+        "N-LEEP",
+        "neucrab",
+        inputs=("features", "labels", "eval_features", "eval_labels"),
+        stack="scipy",
+        reference="Li et al. 2021, equations 4 to 6",
+    ),
     "pactran": Method("PACTran-Gaussian", stack="scipy", reference="Ding et al. 2022"),
     "parc": Method("PARC", reference="Bolya et al. 2021"),
     "random": Method(
