@@ -95,6 +95,8 @@ def constrain(names):
 
 RATES = get_rates()
 METHOD_JOBS = get_jobs_of_methods()
+GRID_JOBS = [job for job in METHOD_JOBS if job == "nleep_grid"]
+MEASURE_JOBS = [job for job in METHOD_JOBS if job not in GRID_JOBS]
 
 
 wildcard_constraints:
@@ -141,36 +143,32 @@ def get_runtime(minutes):
     return lambda wildcards, attempt: minutes * attempt
 
 
-def get_measure_table():
-    """What the tables say of each measure that a job scores."""
-    rows = []
-    for name in config["select"]["measures"]:
-        if name == "consensus":
-            continue
-        measure = config["measures"][name]
-        method = METHODS[measure["method"]]
-        rows.append(
-            {
-                "measure": name,
-                "method": measure["method"],
-                "title": measure.get("title", method.title),
+def get_measure_table(jobs):
+    """What the tables say of each measure that some jobs score, in the order of the config."""
+    rows = {}
+    for job in jobs:
+        name, measures = METHOD_JOBS[job]
+        method = METHODS[name]
+        for measure, params in measures.items():
+            rows[measure] = {
+                "measure": measure,
+                "method": name,
+                "title": config["measures"].get(measure, {}).get("title", method.title),
                 "family": method.family,
                 "reference": method.reference,
                 "held_out": method.held_out,
-                "params": measure.get("params", {}),
+                "params": params,
             }
-        )
-    return rows
+    order = [name for name in config["select"]["measures"] if name in rows]
+    return [rows[name] for name in [*order, *(rows.keys() - set(order))]]
 
 
-def get_score_files():
+def get_score_files(jobs, groups=None):
     return [
         f"results/scores/{job}/{task}/{checkpoint}.json"
-        for job in METHOD_JOBS
+        for job in jobs
         for task in config["select"]["tasks"]
-        for checkpoint in get_ranked(
-            config["nleep_grid"]["groups"] if job == "nleep_grid" else None
-        )
+        for checkpoint in get_ranked(groups)
     ]
 
 

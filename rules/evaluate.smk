@@ -3,7 +3,7 @@ rule collect:
         checkpoints=[f"resources/checkpoints/{name}" for name in get_tuned()],
         tasks=[f"resources/tasks/{name}" for name in config["select"]["tasks"]],
         ground_truth=get_ground_truth_files(),
-        scores=get_score_files(),
+        scores=get_score_files(MEASURE_JOBS),
     output:
         checkpoints="results/evaluation/checkpoints.csv",
         tasks="results/evaluation/tasks.csv",
@@ -29,7 +29,7 @@ rule collect:
             task: config["tasks"][task].get("title", task)
             for task in config["select"]["tasks"]
         },
-        measures=get_measure_table(),
+        measures=get_measure_table(MEASURE_JOBS),
         pooled=[name for name in config["select"]["measures"] if name == "consensus"]
         + config["select"]["baselines"],
         consensus=config["evaluation"]["consensus"],
@@ -66,3 +66,50 @@ rule evaluate:
         code=digest_code("evaluate.py"),
     script:
         "../scripts/evaluate.py"
+
+
+rule collect_nleep_grid:
+    input:
+        scores=get_score_files(GRID_JOBS, config["nleep_grid"]["groups"]),
+    output:
+        scores="results/nleep_grid/collected.csv",
+        measures="results/nleep_grid/measures.csv",
+    log:
+        "logs/collect_nleep_grid.log",
+    benchmark:
+        "results/benchmarks/collect_nleep_grid.tsv"
+    params:
+        measures=get_measure_table(GRID_JOBS),
+        pooled=[],
+        consensus=[],
+        protocol=config["protocol"],
+        code=digest_code("collect_nleep_grid.py"),
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000, 2),
+        runtime=get_runtime(30),
+    conda:
+        "../envs/report.yaml"
+    script:
+        "../scripts/collect_nleep_grid.py"
+
+
+use rule evaluate as evaluate_nleep_grid with:
+    input:
+        checkpoints="results/evaluation/checkpoints.csv",
+        ground_truth="results/evaluation/ground_truth.csv",
+        measures="results/nleep_grid/measures.csv",
+        scores="results/nleep_grid/collected.csv",
+    output:
+        scores="results/nleep_grid/scores.csv",
+        metrics="results/nleep_grid/metrics.csv",
+        summary="results/nleep_grid/summary.csv",
+    log:
+        "logs/evaluate_nleep_grid.log",
+    benchmark:
+        "results/benchmarks/evaluate_nleep_grid.tsv"
+    params:
+        groups={group: get_members(group) for group in config["nleep_grid"]["groups"]},
+        consensus=[],
+        bootstrap=0,
+        code=digest_code("evaluate.py"),

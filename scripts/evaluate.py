@@ -1,22 +1,18 @@
 """Compare every measure's scores with the ground truth, per group."""
 
-import pandas as pd
-
 from ckptrank.evaluation import evaluate
 from ckptrank.files import atomic_path
 from ckptrank.log import run_job
+from ckptrank.report.frames import read_frame
 
 with run_job(snakemake) as log:
-    given, params = snakemake.input, snakemake.params
+    params = snakemake.params
+    tables = {
+        name: read_frame(snakemake.input[name], name)
+        for name in ("scores", "ground_truth", "checkpoints", "measures")
+    }
     evaluation = evaluate(
-        pd.read_csv(given.scores),
-        pd.read_csv(given.ground_truth),
-        pd.read_csv(given.checkpoints),
-        params.groups,
-        pd.read_csv(given.measures),
-        params.consensus,
-        params.bootstrap,
-        0,
+        **tables, groups=params.groups, consensus=params.consensus, bootstrap=params.bootstrap
     )
     for name in ("scores", "metrics", "summary"):
         table = getattr(evaluation, name)

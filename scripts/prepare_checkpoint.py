@@ -7,8 +7,10 @@ from ckptrank.errors import PairFault
 from ckptrank.files import write_json
 from ckptrank.log import run_job
 
+name, definition = snakemake.params.name, snakemake.params.definition
+source = get_source(definition["source"])
+
 with run_job(snakemake) as log:
-    name, definition = snakemake.params.name, snakemake.params.definition
     folder = Path(snakemake.output[0])
     folder.mkdir(parents=True)
     card = {
@@ -19,9 +21,7 @@ with run_job(snakemake) as log:
         "reason": "",
     }
     try:
-        card |= get_source(definition["source"]).prepare(
-            name, definition, folder, snakemake.input.get("zoo")
-        )
+        card |= source.prepare(name, definition, folder, snakemake.input.get("zoo"))
     except PairFault as fault:
         log.error("%s", fault)
         card |= {"status": "failed", "reason": f"checkpoint: {fault}"}

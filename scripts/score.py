@@ -8,13 +8,15 @@ from ckptrank.log import run_job
 from ckptrank.score_inputs import FeatureInputs
 from ckptrank.scoring import failed_scores, score_measures
 
-with run_job(snakemake) as log:
-    params = snakemake.params
-    function = getattr(importlib.import_module(params.module), params.function)
-    try:
-        if "network" in params.inputs:
-            from ckptrank.network_inputs import NetworkInputs
+params = snakemake.params
+function = getattr(importlib.import_module(params.module), params.function)
+works_on_network = "network" in params.inputs
+if works_on_network:
+    from ckptrank.network_inputs import NetworkInputs
 
+with run_job(snakemake) as log:
+    try:
+        if works_on_network:
             inputs = NetworkInputs(snakemake.input, params, snakemake.threads)
         else:
             inputs = FeatureInputs(snakemake.input, params)

@@ -20,7 +20,8 @@ GROUND_TRUTH_COLUMNS = [
     "repeat_accuracies", "noise_sd", "seconds",
 ]  # fmt: skip
 SCORE_COLUMNS = [
-    "measure", "method", "checkpoint", "task", "status", "reason", "score", "seconds", "gflops", "notes",
+    "measure", "method", "checkpoint", "task", "group", "status", "reason", "score", "seconds", "gflops",
+    "notes",
 ]  # fmt: skip
 TASK_COLUMNS = [
     "task", "title", "description", "classes", "train_samples", "test_samples", "multi_label",

@@ -2,11 +2,14 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ckptrank.checkpoints import WEIGHTS
-from ckptrank.checkpoints.network import Network, Preprocessing
 from ckptrank.errors import PairFault
 from ckptrank.files import read_json, sha256_of
+
+if TYPE_CHECKING:
+    from ckptrank.checkpoints.network import Network
 
 
 def prepare(name: str, definition: dict, folder: Path, run_folder: str) -> dict:
@@ -24,7 +27,8 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: str) -> dict:
     return {**shared, **facts, "origin": "pre-trained by this workflow", "licence": "Apache-2.0"}
 
 
-def build(card: dict, folder: Path, seed: int) -> Network:
+def build(card: dict, folder: Path, seed: int) -> "Network":
+    from ckptrank.checkpoints.network import Network, Preprocessing
     from ckptrank.zoo.weights import load_network
 
     backbone, head = load_network(folder / WEIGHTS, card["architecture"])
