@@ -91,7 +91,7 @@ def _maximum(
 ) -> np.ndarray:
     """Return, per class, the largest log evidence over t."""
     # from below any fit that rounding can tell from a perfect one to where the prior silences the data
-    grid = np.arange(np.log(sigma[0] * 1e-16), np.log(sigma[-1] * 1e8) + _STEP, _STEP)[:, None]
+    grid = np.arange(np.log(sigma[0] * 1e-16), np.log(sigma[-1] * 1e12) + _STEP, _STEP)[:, None]
     t = np.exp(grid)
     spread = np.log1p(sigma / t).sum(axis=1, keepdims=True)
     coarse = _evidence(t, (1 / (sigma + t)) @ weights + residual / t, spread, samples)

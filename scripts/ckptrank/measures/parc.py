@@ -4,6 +4,7 @@ import numpy as np
 
 from ckptrank.measures.accounting import note
 from ckptrank.measures.checks import check_features, check_labels
+from ckptrank.measures.gram import moderate
 from ckptrank.measures.pairs import draw_samples, pearson_of_pairs, same_class_pairs
 
 
@@ -43,7 +44,7 @@ def parc(
         features, labels = features[rows], labels[rows]
     note(samples=len(labels))
     if standardize:
-        features = np.asarray(features, dtype=np.float64)
+        features = np.asarray(moderate(features), dtype=np.float64)
         spread = features.std(axis=0)
         features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
     values = pearson_of_pairs(features)
