@@ -152,7 +152,7 @@ def test_a_scale_whose_squares_overflow_is_divided_out_or_refused(name):
     if name in SCALE_FREE:
         assert measure(features * 1e250, labels) == pytest.approx(measure(features, labels))
     else:
-        with pytest.raises(ValueError, match="features: magnitudes up to .* overflow"):
+        with pytest.raises(ValueError, match=r"features: magnitudes up to .* overflow"):
             measure(features * 1e250, labels)
 
 

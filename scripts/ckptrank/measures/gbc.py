@@ -56,9 +56,8 @@ def gbc(
     counts = np.bincount(labels)[:, None]
     means = class_sums(features, labels, len(counts), mean) / counts
     variances = _class_variances(features, labels, means + mean) / counts
-    log_overlaps = _log_overlaps(means, np.maximum(variances, variance_floor), covariance)
-    total = np.logaddexp.reduce(log_overlaps)
-    note(log_overlap=float(total))
+    total = _log_overlap(means, np.maximum(variances, variance_floor), covariance)
+    note(log_overlap=total)
     return 0.0 - float(np.exp(total))
 
 
@@ -72,15 +71,15 @@ def _class_variances(features: np.ndarray, labels: np.ndarray, means: np.ndarray
     return sums
 
 
-def _log_overlaps(means: np.ndarray, variances: np.ndarray, covariance: str) -> np.ndarray:
-    """Return minus the Bhattacharyya distance of every ordered pair of distinct classes."""
+def _log_overlap(means: np.ndarray, variances: np.ndarray, covariance: str) -> float:
+    """Return the logarithm of the sum of exp(-distance) over ordered pairs of distinct classes."""
     classes, dimensions = means.shape
     if covariance == "spherical":
         variances = variances.mean(axis=1)[:, None]
     weight = dimensions / variances.shape[1]
     log_determinants = weight * np.log(variances).sum(axis=1)
     norms = np.square(means).sum(axis=1)
-    overlaps = []
+    totals = []
     step = max(1, _PAIR_BLOCK // (classes * variances.shape[1]))
     for start in range(0, classes, step):
         rows = slice(start, start + step)
@@ -93,6 +92,8 @@ def _log_overlaps(means: np.ndarray, variances: np.ndarray, covariance: str) -> 
         pooled_log = weight * np.log(pooled).sum(axis=2)
         log_ratios = pooled_log - (log_determinants[rows, None] + log_determinants) / 2
         distinct = np.arange(classes) != np.arange(classes)[rows, None]
-        overlaps.append(-(distances / 8 + log_ratios / 2)[distinct])
+        overlaps = -(distances / 8 + log_ratios / 2)[distinct]
+        peak = overlaps.max()
+        totals.append(peak + np.log(np.exp(overlaps - peak).sum()))
     add_flops(classes**2 * (2 * dimensions + 4 * variances.shape[1]))
-    return np.concatenate(overlaps)
+    return float(np.logaddexp.reduce(totals))
