@@ -17,7 +17,7 @@ GROUPS = ("I", "II", "III", "I+II+III")
 
 # checkpoint, title, groups, kind, architecture, objective, source data, stage, head, quality
 CHECKPOINTS = [
-    ("scratch", "From-Scratch", "", "scratch", "resnet", "none", "", "", False, -2.0),
+    ("scratch", "From-Scratch", "I;II", "scratch", "resnet", "none", "", "", False, -2.0),
     ("wae", "WAE", "I", "generative", "resnet", "wae", "A", 1, False, -1.9),
     ("vae", "VAE", "I", "generative", "resnet", "vae", "A", 1, False, -1.6),
     ("gan", "GAN", "I", "generative", "resnet", "gan", "A", 1, False, -2.2),
@@ -39,7 +39,18 @@ CHECKPOINTS = [
     ("vgg-h", "VGG (half width)", "III", "supervised", "vgg", "supervised", "A", 1, True, 1.2),
     ("inception", "Inception", "III", "supervised", "inception", "supervised", "A", 1, True, 1.5),
     ("mobilenet", "MobileNet", "III", "supervised", "mobilenet", "supervised", "A", 1, True, 0.6),
-    ("mobilenet-h", "MobileNet (half)", "III", "supervised", "mobilenet", "supervised", "A", 1, True, 0.1),
+    (
+        "mobilenet-h",
+        "MobileNet (half)",
+        "III",
+        "supervised",
+        "mobilenet",
+        "supervised",
+        "A",
+        1,
+        True,
+        0.1,
+    ),
     ("broken", "Corrupt file", "III", "supervised", "resnet", "supervised", "A", 1, True, 0.0),
 ]
 # task, title, classes, training samples, mean accuracy, spread over checkpoints, weight of quality
@@ -101,21 +112,23 @@ def build_nleep_grid(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
         measures.append((name, "nleep", name, "neucrab", "", "", params, False))
         for group in ("I", "II"):
             kendall = 60 + 10 * energy - abs(components - 5) + rng.normal(0, 2)
-            summary.append((group, name, "kendall", kendall, kendall - 9, kendall + 8, 4, 0, True))
+            summary.append(
+                (group, name, "kendall", kendall, kendall - 9, kendall + 8, 4, 0, 0, True)
+            )
     return _summary_frame(summary), _measures_frame(measures)
 
 
 def build_stages() -> pd.DataFrame:
     rows = [
-        ("Pre-training", 9, 131.0, 118.0, 236.0),
-        ("Tasks and sources", 7, 16.0, 9.0, 15.0),
-        ("Feature extraction", 96, 71.0, 11.0, 74.0),
-        ("Fine-tuning", 288, 402.0, 321.0, 640.0),
-        ("Early-stopped fine-tuning", 96, 64.0, 40.0, 99.0),
-        ("Measures", 96, 39.0, 22.0, 40.0),
-        ("Evaluation and report", 31, 22.0, 8.0, 21.0),
+        ("Pre-training", 9, 131.0, 236.0, 16.0),
+        ("Tasks and sources", 7, 9.0, 9.0, 6.0),
+        ("Feature extraction", 20, 11.0, 21.0, 38.0),
+        ("Fine-tuning", 92, 402.0, 640.0, 170.0),
+        ("Early-stopped fine-tuning", 92, 64.0, 99.0, 70.0),
+        ("Measures", 96, 22.0, 22.0, 18.0),
+        ("Evaluation and report", 31, 22.0, 21.0, 25.0),
     ]
-    columns = ["stage", "jobs", "wall_seconds", "work_seconds", "cpu_seconds"]
+    columns = ["stage", "jobs", "seconds", "cpu_seconds", "startup_cpu_seconds"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -129,10 +142,14 @@ def build_provenance() -> dict:
         "started": "2026-03-01T10:00:00+00:00",
         "finished": "2026-03-01T10:09:12+00:00",
         "wall_seconds": 552.0,
-        "hardware": {"cpu": "AMD EPYC 9B14", "cores": 2, "memory_gib": 15.6, "gpu": ""},
+        "cores": 2,
+        "hardware": {"Processor": "AMD EPYC 9B14, 2 cores", "Memory": "15.6 GiB", "GPU": ""},
         "platform": "Linux-6.1-x86_64-with-glibc2.36",
         "seeds": {"zoo": 1, "tasks": 2, "finetune": 3},
-        "versions": {"python": "3.11.2", "numpy": "2.4.1", "torch": "2.12.0", "snakemake": "9.27.1"},
+        "versions": {
+            "numpy": {"python": "3.11.2", "numpy": "2.4.1"},
+            "torch": {"python": "3.11.2", "torch": "2.12.0"},
+        },
         "config": f"groups:\n  I: [sup-a, rotation]\ncheckpoints:\n  '{HOSTILE}': {{source: zoo}}\n",
     }
 
@@ -140,19 +157,34 @@ def build_provenance() -> dict:
 def write_frames(frames: Frames, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for table, frame in vars(frames).items():
-        flags = {column: frame[column].map({True: "true", False: "false"}) for column in frame if frame[column].dtype == bool}
+        flags = {
+            column: frame[column].map({True: "true", False: "false"})
+            for column in frame
+            if frame[column].dtype == bool
+        }
         frame.assign(**flags).to_csv(directory / f"{table}.csv", index=False)
 
 
 def _checkpoints(rng: np.random.Generator) -> pd.DataFrame:
     rows = []
-    for name, title, groups, kind, architecture, objective, data, stage, head, quality in CHECKPOINTS:
+    for (
+        name,
+        title,
+        groups,
+        kind,
+        architecture,
+        objective,
+        data,
+        stage,
+        head,
+        quality,
+    ) in CHECKPOINTS:
         failed = name == "broken"
         rows.append(
             {
                 "checkpoint": name,
                 "title": title,
-                "groups": groups,
+                "groups": f"{groups};I+II+III",
                 "kind": kind,
                 "source": "zoo",
                 "architecture": architecture,
@@ -167,7 +199,9 @@ def _checkpoints(rng: np.random.Generator) -> pd.DataFrame:
                 "seed": 1.0,
                 "sha256": "" if failed else f"{rng.integers(1 << 60):064x}",
                 "status": "failed" if failed else "ok",
-                "reason": "resources/checkpoints/broken.safetensors: header is not JSON" if failed else "",
+                "reason": "resources/checkpoints/broken.safetensors: header is not JSON"
+                if failed
+                else "",
             }
         )
     return pd.DataFrame(rows)
@@ -175,9 +209,9 @@ def _checkpoints(rng: np.random.Generator) -> pd.DataFrame:
 
 def _tasks() -> pd.DataFrame:
     return pd.DataFrame(
-        [(t, title, f"{classes} classes of drawn things", float(classes), float(train), 1200.0, False)
+        [(t, title, f"{classes} classes of drawn things", float(classes), float(train), 1200.0, False, "ok", "")
          for t, title, classes, train, *_ in TASKS],
-        columns=["task", "title", "description", "classes", "train_samples", "test_samples", "multi_label"],
+        columns=["task", "title", "description", "classes", "train_samples", "test_samples", "multi_label", "status", "reason"],
     )  # fmt: skip
 
 
@@ -186,16 +220,36 @@ def _ground_truth(rng: np.random.Generator) -> pd.DataFrame:
     for name, *_, quality in CHECKPOINTS:
         for task, _, _, _, mean, spread, weight in TASKS:
             if name == "broken":
-                rows.append((name, task, "failed", "the checkpoint could not be loaded") + (np.nan,) * 4 + ("", np.nan, np.nan))
+                rows.append(
+                    (name, task, "failed", "the checkpoint could not be loaded")
+                    + (np.nan,) * 4
+                    + ("", np.nan, np.nan)
+                )
                 continue
             z = weight * quality / 1.1 + np.sqrt(1 - weight**2) * rng.normal()
             accuracy = float(np.clip(round((mean + spread * z) * 1200) / 1200, 0.02, 0.99))
             repeats = [round((accuracy + rng.normal(0, 0.006)) * 1200) / 1200 for _ in range(2)]
             noise = float(np.std([accuracy, *repeats], ddof=1))
             joined = ";".join(f"{value:.6f}" for value in repeats)
-            rows.append((name, task, "ok", "", accuracy, 0.08, 300.0, 2.0, joined, noise, float(rng.uniform(3, 6))))
+            rows.append(
+                (
+                    name,
+                    task,
+                    "ok",
+                    "",
+                    accuracy,
+                    0.08,
+                    300.0,
+                    2.0,
+                    joined,
+                    noise,
+                    float(rng.uniform(3, 6)),
+                )
+            )
     columns = ["checkpoint", "task", "status", "reason", "accuracy", "learning_rate", "steps"]
-    return pd.DataFrame(rows, columns=[*columns, "repeats", "repeat_accuracies", "noise_sd", "seconds"])
+    return pd.DataFrame(
+        rows, columns=[*columns, "repeats", "repeat_accuracies", "noise_sd", "seconds"]
+    )
 
 
 def _measures() -> pd.DataFrame:
@@ -207,7 +261,16 @@ def _measures() -> pd.DataFrame:
 
 
 def _measures_frame(rows: list[tuple]) -> pd.DataFrame:
-    columns = ["measure", "method", "title", "family", "reference", "protocol", "params", "is_control"]
+    columns = [
+        "measure",
+        "method",
+        "title",
+        "family",
+        "reference",
+        "protocol",
+        "params",
+        "is_control",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -215,21 +278,78 @@ def _scores(rng: np.random.Generator, truth: pd.DataFrame) -> pd.DataFrame:
     heads = {row[0]: row[8] for row in CHECKPOINTS}
     accuracies = truth.set_index(["checkpoint", "task"])["accuracy"]
     rows = []
+    ranked = [name for name in heads if name != "scratch"]
+    groups = {row[0]: {*row[2].split(";"), "I+II+III"} for row in CHECKPOINTS}
     for measure, method, _, _, _, skill, seconds, gflops in MEASURES:
-        for name, task in itertools.product(heads, (row[0] for row in TASKS)):
-            pair = (measure, method, name, task)
+        pools = GROUPS if method in ("consensus", "leave_one_task_out") else ("",)
+        for pool, name, task in itertools.product(pools, ranked, (row[0] for row in TASKS)):
+            if pool and pool not in groups[name]:
+                continue
+            pair = (measure, method, name, task, pool)
             accuracy = accuracies[name, task]
             if name == "broken":
-                rows.append((*pair, "failed", "the checkpoint could not be loaded", np.nan, np.nan, np.nan, "{}"))
+                rows.append(
+                    (
+                        *pair,
+                        "failed",
+                        "the checkpoint could not be loaded",
+                        np.nan,
+                        np.nan,
+                        np.nan,
+                        "{}",
+                    )
+                )
             elif method in ("leep", "source_accuracy") and not heads[name]:
-                rows.append((*pair, "not_applicable", "the checkpoint has no classification head", np.nan, np.nan, np.nan, "{}"))
+                rows.append(
+                    (
+                        *pair,
+                        "not_applicable",
+                        "the checkpoint has no classification head",
+                        np.nan,
+                        np.nan,
+                        np.nan,
+                        "{}",
+                    )
+                )
             elif (measure, name, task) == ("h_score", "gan", "tissue"):
-                rows.append((*pair, "failed", "features: 3 of 120 rows hold NaN or infinity", np.nan, np.nan, np.nan, "{}"))
+                rows.append(
+                    (
+                        *pair,
+                        "failed",
+                        "features: 3 of 120 rows hold NaN or infinity",
+                        np.nan,
+                        np.nan,
+                        np.nan,
+                        "{}",
+                    )
+                )
             else:
                 score = skill * accuracy + (1 - abs(skill)) * 0.3 * rng.normal()
                 cost = seconds * rng.uniform(0.7, 1.4)
-                rows.append((*pair, "ok", "", float(score), float(cost), float(gflops), json.dumps({"iterations": 7})))
-    columns = ["measure", "method", "checkpoint", "task", "status", "reason", "score", "seconds", "gflops", "notes"]
+                rows.append(
+                    (
+                        *pair,
+                        "ok",
+                        "",
+                        float(score),
+                        float(cost),
+                        float(gflops),
+                        json.dumps({"iterations": 7}),
+                    )
+                )
+    columns = [
+        "measure",
+        "method",
+        "checkpoint",
+        "task",
+        "group",
+        "status",
+        "reason",
+        "score",
+        "seconds",
+        "gflops",
+        "notes",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -243,17 +363,19 @@ def _metrics(checkpoints: pd.DataFrame, truth: pd.DataFrame, scores: pd.DataFram
     merged = scores.merge(truth[["checkpoint", "task", "accuracy"]], on=["checkpoint", "task"])
     rows = []
     for group in GROUPS:
-        wanted = set(group.split("+"))
-        members = {name for name, text in groups.items() if wanted & set(text.split(";"))}
-        chosen = merged[merged["checkpoint"].isin(members)]
+        members = {name for name, text in groups.items() if group in text.split(";")} - {"scratch"}
+        chosen = merged[merged["checkpoint"].isin(members) & merged["group"].isin(["", group])]
         for (task, measure), frame in chosen.groupby(["task", "measure"], sort=False):
-            ok = frame[(frame["status"] == "ok") & frame["accuracy"].notna()].sort_values("score", ascending=False)
+            ok = frame[(frame["status"] == "ok") & frame["accuracy"].notna()].sort_values(
+                "score", ascending=False
+            )
             x, y = ok["score"].to_numpy(), ok["accuracy"].to_numpy()
             tau, best = _kendall(x, y), y.max()
             rows.append(
                 {
                     "group": group, "task": task, "measure": measure, "n": len(ok),
                     "left_out": len(members) - len(ok), "ties": 0,
+                    "left_out_not_applicable": int((frame["status"] == "not_applicable").sum()),
                     "recall_at_1": float(y[0] == best), "rel_at_1": y[0] / best,
                     "recall_at_3": float(y[:3].max() == best), "rel_at_3": y[:3].max() / best,
                     "pearson": float(np.corrcoef(x, y)[0, 1]), "spearman": min(1, 1.3 * tau),
@@ -266,7 +388,18 @@ def _metrics(checkpoints: pd.DataFrame, truth: pd.DataFrame, scores: pd.DataFram
 
 
 def _summary_frame(rows: list[tuple]) -> pd.DataFrame:
-    columns = ["group", "measure", "metric", "mean", "low", "high", "tasks", "left_out", "complete"]
+    columns = [
+        "group",
+        "measure",
+        "metric",
+        "mean",
+        "low",
+        "high",
+        "tasks",
+        "left_out",
+        "left_out_not_applicable",
+        "complete",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -274,16 +407,30 @@ def _summary(metrics: pd.DataFrame, scores: pd.DataFrame, measures: pd.DataFrame
     rows = []
     ok = scores[scores["status"] == "ok"]
     cost = ok.groupby("measure")[["seconds", "gflops"]].agg(["mean", "min", "max"])
-    names = ["recall_at_1", "rel_at_1", "recall_at_3", "rel_at_3", *CORRELATIONS, "trials_to_best", "regret_at_1", "regret_at_3"]
+    names = [
+        "recall_at_1",
+        "rel_at_1",
+        "recall_at_3",
+        "rel_at_3",
+        *CORRELATIONS,
+        "trials_to_best",
+        "regret_at_1",
+        "regret_at_3",
+    ]
     for (group, measure), frame in metrics.groupby(["group", "measure"], sort=False):
         left_out = int(frame["left_out"].sum())
-        facts = (len(frame), left_out, left_out == 0)
+        facts = (len(frame), left_out, int(frame["left_out_not_applicable"].sum()), left_out == 0)
         for metric in names:
             scale = 1 if metric == "trials_to_best" else 100
-            mean, half = scale * frame[metric].mean(), scale * frame[metric].std() / 2 + 0.05 * scale
+            mean, half = (
+                scale * frame[metric].mean(),
+                scale * frame[metric].std() / 2 + 0.05 * scale,
+            )
             top = {"trials_to_best": 99}.get(metric, 100)
             low = -100 if metric in CORRELATIONS else 1 if metric == "trials_to_best" else 0
-            rows.append((group, measure, metric, mean, max(low, mean - half), min(top, mean + half), *facts))
+            rows.append(
+                (group, measure, metric, mean, max(low, mean - half), min(top, mean + half), *facts)
+            )
         for metric in ("seconds", "gflops"):
             rows.append((group, measure, metric, *cost.loc[measure, metric], *facts))
     return _summary_frame(rows)

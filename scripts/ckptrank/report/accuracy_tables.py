@@ -15,14 +15,10 @@ def render_accuracy_table(
 ) -> Table:
     """Return checkpoints x tasks with the best fine-tuned test accuracy, in percent, and its noise.
 
-    With a ``group`` only its members and the checkpoints trained from scratch are shown. Rows keep the
-    order of ``checkpoints`` within each kind of supervision. Best and second best per task are marked.
+    With a ``group`` only its members are shown. Rows keep the order of ``checkpoints`` within each
+    kind of supervision. Best and second best per task are marked.
     """
-    chosen = checkpoints
-    if group:
-        chosen = checkpoints[in_group(checkpoints, group) | (checkpoints["kind"] == "scratch")]
-        if chosen.empty:
-            raise ValueError(f"checkpoints: none in group {group!r}")
+    chosen = in_group(checkpoints, group) if group else checkpoints
     truth = ground_truth.set_index(["checkpoint", "task"])
     ordered = sorted(
         chosen.itertuples(index=False),
@@ -35,29 +31,45 @@ def render_accuracy_table(
         mean = sum(values) / len(values) if None not in values else None
         kind = theme.KIND_TITLES.get(checkpoint.kind, checkpoint.kind)
         name = Cell(checkpoint.title or checkpoint.checkpoint)
-        about = (Cell(kind), Cell(checkpoint.architecture), Cell(checkpoint.groups.replace(";", ", ")))
+        about = (
+            Cell(kind),
+            Cell(checkpoint.architecture),
+            Cell(checkpoint.groups.replace(";", ", ")),
+        )
         contests = frozenset({"accuracy"})
-        rows.append(Row((name, *cells, Cell(mean), *about), section=checkpoint.kind, contests=contests))
+        rows.append(
+            Row((name, *cells, Cell(mean), *about), section=checkpoint.kind, contests=contests)
+        )
     names = titles(tasks, "task")
     columns = (
         Column("checkpoint", "Checkpoint", numeric=False),
-        *(Column(f"accuracy_{task}", names[task], show=one_decimal, contest="accuracy",
-                 help="Best test accuracy of the sweep, %") for task in tasks["task"]),
+        *(
+            Column(
+                f"accuracy_{task}",
+                names[task],
+                show=one_decimal,
+                contest="accuracy",
+                help="Best test accuracy of the sweep, %",
+            )
+            for task in tasks["task"]
+        ),
         Column("mean", "Mean", show=one_decimal, contest="accuracy", help="Mean over the tasks, %"),
         Column("kind", "Supervision", numeric=False),
         Column("architecture", "Architecture", numeric=False),
         Column("groups", "Groups", numeric=False),
-    )  # fmt: skip
+    )
     return mark_best(
         Table(
-            name="accuracy" + (f"_{''.join(c if c.isalnum() else '_' for c in group)}" if group else ""),
+            name="accuracy"
+            + (f"_{''.join(c if c.isalnum() else '_' for c in group)}" if group else ""),
             title="Fine-tuned accuracies" + (f" of group {group}" if group else ""),
             columns=columns,
             rows=tuple(rows),
             caption=(
-                "The ground truth: best test accuracy of each checkpoint after fine-tuning all of its weights, "
-                "over the sweep of learning rates and step budgets, in percent. ± is the standard deviation "
-                "over the best run and its repeats under other seeds. Best in bold, second best underlined."
+                "The ground truth: best test accuracy of each checkpoint after fine-tuning all of its "
+                "weights, over the sweep of learning rates and step budgets, in percent. ± is the "
+                "standard deviation over the best run and its repeats under other seeds. Best in "
+                "bold, second best underlined."
             ),
         )
     )
@@ -73,30 +85,64 @@ def _accuracy_cell(truth: pd.DataFrame, checkpoint: str, task: str) -> Cell:
 
 
 def render_missing_table(frames: Frames) -> Table:
-    """Return everything that failed or does not apply, with its reason; tasks with one reason share a row."""
+    """Return everything that failed or does not apply; what shares a reason shares a row."""
     names = titles(frames.checkpoints, "checkpoint")
     task_names, measure_names = titles(frames.tasks, "task"), titles(frames.measures, "measure")
     rows = [
         ("Checkpoint", "failed", names[row.checkpoint], "", "", row.reason)
-        for row in frames.checkpoints[frames.checkpoints["status"] != "ok"].itertuples(index=False)
+        for row in frames.checkpoints[frames.checkpoints["status"] == "failed"].itertuples(
+            index=False
+        )
     ]
-    truth = frames.ground_truth[frames.ground_truth["status"] != "ok"].assign(measure="")
-    scores = frames.scores[frames.scores["status"] != "ok"]
-    for stage, frame in (("Fine-tuning", truth), ("Score", scores)):
-        keys = ["status", "checkpoint", "measure", "reason"]
-        for (status, checkpoint, measure, reason), part in frame.groupby(keys, sort=False):
-            where = listed([task_names.get(task, task) for task in part["task"]])
-            shown = names.get(checkpoint, checkpoint), measure_names.get(measure, measure), where
+    rows += [
+        ("Task", "failed", "", "", task_names[row.task], row.reason)
+        for row in frames.tasks[frames.tasks["status"] == "failed"].itertuples(index=False)
+    ]
+    for stage, frame in (
+        ("Fine-tuning", frames.ground_truth.assign(measure="")),
+        ("Score", frames.scores),
+    ):
+        lost = frame[frame["status"] != "ok"]
+        for status, checkpoints, measures, tasks, reason in _grouped(lost):
+            shown = (
+                listed([names.get(name, name) for name in checkpoints]),
+                listed([measure_names.get(name, name) for name in measures]),
+                listed([task_names.get(name, name) for name in tasks]),
+            )
             rows.append((stage, status.replace("_", " "), *shown, reason))
-    columns = [("stage", "Stage"), ("status", "Status"), ("checkpoint", "Checkpoint"), ("measure", "Measure")]
+    columns = [
+        ("stage", "Stage"),
+        ("status", "Status"),
+        ("checkpoint", "Checkpoints"),
+        ("measure", "Measures"),
+    ]
     columns += [("tasks", "Tasks"), ("reason", "Reason")]
     return Table(
         name="missing",
         title="Failed and not applicable",
         columns=tuple(Column(key, title, numeric=False) for key, title in columns),
         rows=tuple(Row(tuple(Cell(value) for value in row)) for row in rows),
-        caption="Nothing failed and everything applies." if not rows else (
-            "A pair that failed or does not apply is left out of the metrics and counted there; it is never "
-            "a zero."
+        caption="Nothing failed and everything applies."
+        if not rows
+        else (
+            "A pair that failed or does not apply is left out of the metrics and counted there; it is "
+            "never a zero."
         ),
-    )  # fmt: skip
+    )
+
+
+def _grouped(lost: pd.DataFrame) -> list[tuple[str, tuple, tuple, tuple, str]]:
+    """Return (status, checkpoints, measures, tasks, reason), pairs merged along all three axes."""
+    records = {
+        (row.status, (row.checkpoint,), (row.measure,), (row.task,), row.reason): None
+        for row in lost.itertuples(index=False)
+    }
+    for axis in (3, 2, 1):
+        merged: dict[tuple, list] = {}
+        for record in records:
+            merged.setdefault((*record[:axis], *record[axis + 1 :]), []).extend(record[axis])
+        records = {
+            (*key[:axis], tuple(dict.fromkeys(values)), *key[axis:]): None
+            for key, values in merged.items()
+        }
+    return list(records)

@@ -27,7 +27,9 @@ def drawing(
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         with atomic_path(path_svg) as path:
-            figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None, "Title": title})
+            figure.savefig(
+                path, format="svg", metadata={"Date": None, "Creator": None, "Title": title}
+            )
             text = path.read_text(encoding="utf-8")
             style = f"<style>{theme.dark_svg_rules()}</style>"
             path.write_text(text.replace("<defs>", f"<defs>{style}", 1), encoding="utf-8")
@@ -55,5 +57,9 @@ def legend_entries(colors: dict[str, str], names: dict[str, str]) -> list[Line2D
 def put_legend(figure: Figure, handles: Sequence[Artist], columns: int) -> None:
     """Put a legend above all panels, at the left."""
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=columns, handletextpad=0.3, columnspacing=1.4
+        handles=handles,
+        loc="outside upper left",
+        ncols=columns,
+        handletextpad=0.3,
+        columnspacing=1.4,
     )

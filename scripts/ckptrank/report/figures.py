@@ -1,4 +1,4 @@
-"""The papers' figures: fine-tuned accuracies, N-LEEP's parameters; and where the time of a run went."""
+"""The papers' figures: fine-tuned accuracies and N-LEEP's parameters; and where the time went."""
 
 import json
 from pathlib import Path
@@ -27,21 +27,21 @@ def plot_accuracies(
 ) -> None:
     """Draw fine-tuned accuracies offset by their mean, a panel per task (Figures 1, 3, 4 and 5).
 
-    Shown are the members of ``group`` (all without one) and the checkpoints trained from scratch; the mean
-    is over the bars shown; whiskers are one standard deviation of the ground truth's own noise.
+    Shown are the members of ``group``, those trained from scratch included (all checkpoints without
+    a group); the mean is over the bars shown; whiskers are one standard deviation between seeds.
     ``color_by`` is ``kind``, ``source_data``, ``architecture``, or ``auto``: the first of them that
     differs within the group, as in the paper.
     """
-    chosen = checkpoints
-    if group:
-        chosen = checkpoints[in_group(checkpoints, group) | (checkpoints["kind"] == "scratch")]
-        if chosen.empty:
-            raise ValueError(f"checkpoints: none in group {group!r}")
+    chosen = in_group(checkpoints, group) if group else checkpoints
     column = _distinguishing_column(chosen) if color_by == "auto" else color_by
     categories = chosen[column].mask(chosen["kind"] == "scratch", "scratch")
-    order = theme.ordered(categories, [kind for kind in theme.KIND_TITLES if kind != "scratch"], last="scratch")
+    order = theme.ordered(
+        categories, [kind for kind in theme.KIND_TITLES if kind != "scratch"], last="scratch"
+    )
     colors = theme.colors_for(order, {**_COLORED_BY[column], "scratch": theme.GREY})
-    bars = sorted(zip(chosen["checkpoint"], categories, strict=True), key=lambda bar: order.index(bar[1]))
+    bars = sorted(
+        zip(chosen["checkpoint"], categories, strict=True), key=lambda bar: order.index(bar[1])
+    )
     truth = ground_truth[ground_truth["status"] == "ok"].set_index(["checkpoint", "task"])
     names = titles(checkpoints, "checkpoint")
     count = min(len(tasks), 5)
@@ -67,21 +67,52 @@ def _distinguishing_column(checkpoints: pd.DataFrame) -> str:
 
 
 def _accuracy_bars(
-    panel: Axes, bars: list[tuple[str, str]], truth: pd.DataFrame, task: object, colors: dict[str, str]
+    panel: Axes,
+    bars: list[tuple[str, str]],
+    truth: pd.DataFrame,
+    task: object,
+    colors: dict[str, str],
 ) -> None:
-    found = {at: truth.loc[(name, task.task)] for at, (name, _) in enumerate(bars) if (name, task.task) in truth.index}
+    found = {
+        at: truth.loc[(name, task.task)]
+        for at, (name, _) in enumerate(bars)
+        if (name, task.task) in truth.index
+    }
     mean = sum(100 * row["accuracy"] for row in found.values()) / max(len(found), 1)
     offsets = [100 * row["accuracy"] - mean for row in found.values()]
     panel.barh(list(found), offsets, height=0.72, color=[colors[bars[at][1]] for at in found])
     noise = [100 * row["noise_sd"] for row in found.values()]
-    panel.errorbar(offsets, list(found), xerr=noise, ls="", color=theme.LIGHT["ink"], lw=0.7, capsize=1.5, capthick=0.7)
+    panel.errorbar(
+        offsets,
+        list(found),
+        xerr=noise,
+        ls="",
+        color=theme.LIGHT["ink"],
+        lw=0.7,
+        capsize=1.5,
+        capthick=0.7,
+    )
     for at in set(range(len(bars))) - set(found):
-        panel.annotate("failed", (0, at), (3, 0), textcoords="offset points", va="center",
-                       fontsize=6.5, color=theme.LIGHT["muted"])  # fmt: skip
+        panel.annotate(
+            "failed",
+            (0, at),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=6.5,
+            color=theme.LIGHT["muted"],
+        )
     panel.axvline(0, color=theme.LIGHT["muted"], lw=0.6)
     panel.set_title(shortened(task.title or task.task, 22), pad=12)
-    panel.annotate(f"mean {fixed(mean, 1)} %", (0, 1), (0, 3), xycoords="axes fraction",
-                   textcoords="offset points", fontsize=7, color=theme.LIGHT["muted"])  # fmt: skip
+    panel.annotate(
+        f"mean {fixed(mean, 1)} %",
+        (0, 1),
+        (0, 3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7,
+        color=theme.LIGHT["muted"],
+    )
     panel.grid(axis="y", visible=False)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)
@@ -98,13 +129,15 @@ def plot_nleep_grid(
 ) -> None:
     """Draw N-LEEP's Kendall over PCA energy x components per class, a panel per group (Figure 2).
 
-    Uses the measures of method ``nleep`` in ``measures`` (parameters that are not given are the paper's:
-    energy 0.8 and 5 components per class) and the groups that ``summary`` holds for them.
+    Uses the measures of method ``nleep`` in ``measures`` (parameters that are not given are the
+    paper's: energy 0.8 and 5 components per class) and the groups that ``summary`` holds for them.
     """
     grid = []
     for row in measures[measures["method"] == "nleep"].itertuples(index=False):
         params = json.loads(row.params or "{}")
-        grid.append((row.measure, params.get("pca_energy", 0.8), params.get("components_per_class", 5)))
+        grid.append(
+            (row.measure, params.get("pca_energy", 0.8), params.get("components_per_class", 5))
+        )
     frame = pd.DataFrame(grid, columns=["measure", "energy", "components"])
     wanted = summary[(summary["metric"] == metric) & summary["measure"].isin(frame["measure"])]
     if wanted.empty:
@@ -119,14 +152,35 @@ def plot_nleep_grid(
     with drawing(*size, label, path_svg, path_pdf) as figure:
         panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         for panel, group in zip(panels, groups, strict=True):
-            table = frame[frame["group"] == group].pivot_table(index="energy", columns="components", values="mean")
-            mesh = panel.pcolormesh(table.to_numpy(), cmap=shades, vmin=low, vmax=max(high, low + 1),
-                                    edgecolors=theme.LIGHT["paper"], linewidth=1)  # fmt: skip
+            table = frame[frame["group"] == group].pivot_table(
+                index="energy", columns="components", values="mean"
+            )
+            mesh = panel.pcolormesh(
+                table.to_numpy(),
+                cmap=shades,
+                vmin=low,
+                vmax=max(high, low + 1),
+                edgecolors=theme.LIGHT["paper"],
+                linewidth=1,
+            )
             for (y, x), value in _entries(table):
                 ink = "#1c2228" if (value - low) / max(high - low, 1) < 0.55 else "#fffffe"
-                panel.text(x + 0.5, y + 0.5, fixed(value, 1), ha="center", va="center", fontsize=7.5, color=ink)
-            panel.set_xticks([i + 0.5 for i in range(table.shape[1])], [f"{value:g}×" for value in table.columns])
-            panel.set_yticks([i + 0.5 for i in range(table.shape[0])], [f"{100 * value:g} %" for value in table.index])
+                panel.text(
+                    x + 0.5,
+                    y + 0.5,
+                    fixed(value, 1),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color=ink,
+                )
+            panel.set_xticks(
+                [i + 0.5 for i in range(table.shape[1])], [f"{value:g}×" for value in table.columns]
+            )
+            panel.set_yticks(
+                [i + 0.5 for i in range(table.shape[0])],
+                [f"{100 * value:g} %" for value in table.index],
+            )
             panel.set_title(f"Group {group}")
             panel.set_xlabel("Components per class")
             panel.tick_params(length=0)
@@ -139,33 +193,57 @@ def plot_nleep_grid(
 
 def _entries(table: pd.DataFrame) -> list[tuple[tuple[int, int], float]]:
     values = table.to_numpy()
-    return [((y, x), values[y, x]) for y in range(values.shape[0]) for x in range(values.shape[1])
-            if values[y, x] == values[y, x]]  # fmt: skip
+    return [
+        ((y, x), values[y, x])
+        for y in range(values.shape[0])
+        for x in range(values.shape[1])
+        if values[y, x] == values[y, x]
+    ]
 
 
 def plot_stages(stages: pd.DataFrame, path_svg: str | Path, path_pdf: str | Path) -> None:
-    """Draw the time spent per stage: work, and the rest of the jobs' wall-clock (start-up, imports).
+    """Draw the time spent per stage: work, and the start-up of its processes.
 
-    ``stages``: ``stage``, ``jobs``, ``wall_seconds`` (summed over the jobs), ``work_seconds`` (the part of it
-    inside the library), ``cpu_seconds``.
+    ``stages`` as from :func:`ckptrank.report.provenance.summarise_costs`.
     """
     label = "Time spent per stage"
     with drawing(7.5, 0.75 + 0.3 * len(stages), label, path_svg, path_pdf) as figure:
         panel = figure.subplots()
         places = range(len(stages))
-        rest = stages["wall_seconds"] - stages["work_seconds"]
-        panel.barh(places, stages["work_seconds"], height=0.62, color=theme.BLUE, label="work")
-        panel.barh(places, rest, left=stages["work_seconds"], height=0.62, color=theme.OCHRE,
-                   label="start-up, imports and other overhead")  # fmt: skip
-        panel.plot(stages["cpu_seconds"], places, ls="", marker="D", ms=4, mfc=theme.LIGHT["paper"],
-                   mec=theme.LIGHT["ink"], mew=0.8, label="CPU time")  # fmt: skip
-        for place, row in zip(places, stages.itertuples(index=False), strict=True):
-            text = f"{duration(row.wall_seconds)} in {counted(int(row.jobs), 'job')}"
-            at = max(row.wall_seconds, row.cpu_seconds)
-            panel.annotate(text, (at, place), (7, 0), textcoords="offset points", va="center", fontsize=7.5)
+        panel.barh(places, stages["seconds"], height=0.62, color=theme.BLUE, label="work")
+        panel.barh(
+            places,
+            stages["startup_cpu_seconds"],
+            left=stages["seconds"],
+            height=0.62,
+            color=theme.OCHRE,
+            label="start of processes and imports",
+        )
+        panel.plot(
+            stages["cpu_seconds"],
+            places,
+            ls="",
+            marker="D",
+            ms=4,
+            mfc=theme.LIGHT["paper"],
+            mec=theme.LIGHT["ink"],
+            mew=0.8,
+            label="CPU time of the work",
+        )
+        total = stages["seconds"] + stages["startup_cpu_seconds"]
+        reach = stages["cpu_seconds"].where(stages["cpu_seconds"] > total, total)
+        for place, at, spent, jobs in zip(places, reach, total, stages["jobs"], strict=True):
+            panel.annotate(
+                f"{duration(spent)} in {counted(int(jobs), 'job')}",
+                (at, place),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7.5,
+            )
         panel.set_yticks(places, [shortened(stage) for stage in stages["stage"]])
         panel.set_ylim(len(stages) - 0.5, -0.5)
-        panel.set_xlim(0, 1.25 * stages[["wall_seconds", "cpu_seconds"]].to_numpy().max())
+        panel.set_xlim(0, 1.25 * reach.max())
         panel.set_xlabel("Seconds, summed over jobs")
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)

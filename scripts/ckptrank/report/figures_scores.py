@@ -12,7 +12,7 @@ from matplotlib.transforms import Bbox
 
 from ckptrank.report import theme
 from ckptrank.report.drawing import drawing, put_legend, shortened
-from ckptrank.report.frames import ranked_checkpoints, titles
+from ckptrank.report.frames import ranked_checkpoints, scores_of_group, titles
 from ckptrank.report.ranking_tables import measure_order, undefined_measures
 from ckptrank.report.text import fixed
 
@@ -32,13 +32,14 @@ def plot_scores(
     task: str,
     group: str,
 ) -> None:
-    """Draw score against fine-tuned accuracy on one task, a panel per measure, a point per checkpoint.
+    """Draw score against fine-tuned accuracy on a task, a panel per measure, a point per checkpoint.
 
     Kendall's tau in each panel is the one of ``metrics``, not computed anew.
     """
     members = checkpoints.set_index("checkpoint").loc[ranked_checkpoints(checkpoints, group)]
     truth = ground_truth[(ground_truth["task"] == task) & (ground_truth["status"] == "ok")]
-    points = scores[(scores["task"] == task) & (scores["status"] == "ok")]
+    points = scores_of_group(scores, group)
+    points = points[(points["task"] == task) & (points["status"] == "ok")]
     points = points.merge(truth[["checkpoint", "accuracy"]], on="checkpoint")
     points = points[points["checkpoint"].isin(members.index)]
     points = points.assign(kind=points["checkpoint"].map(members["kind"]))
@@ -58,13 +59,30 @@ def plot_scores(
         for panel, measure in zip(panels, order, strict=False):
             mine = points[points["measure"] == measure]
             for kind, part in mine.groupby("kind"):
-                panel.plot(part["score"], 100 * part["accuracy"], ls="", marker=markers[kind], ms=4,
-                           color=colors[kind], mec=theme.LIGHT["paper"], mew=0.4, alpha=0.9)  # fmt: skip
+                panel.plot(
+                    part["score"],
+                    100 * part["accuracy"],
+                    ls="",
+                    marker=markers[kind],
+                    ms=4,
+                    color=colors[kind],
+                    mec=theme.LIGHT["paper"],
+                    mew=0.4,
+                    alpha=0.9,
+                )
             _title_with_tau(panel, names[measure], known.loc[measure, "kendall"], len(mine))
         figure.supylabel("Fine-tuned accuracy (%)", fontsize=8)
         figure.supxlabel("Score (each measure in its own unit)", fontsize=8)
         handles = [
-            Line2D([], [], ls="", marker=markers[kind], ms=5, color=color, label=theme.KIND_TITLES.get(kind, kind))
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker=markers[kind],
+                ms=5,
+                color=color,
+                label=theme.KIND_TITLES.get(kind, kind),
+            )
             for kind, color in colors.items()
         ]
         put_legend(figure, handles, len(handles))
@@ -73,32 +91,40 @@ def plot_scores(
 def _title_with_tau(panel: Axes, title: str, kendall: float, points: int) -> None:
     panel.set_title(shortened(title, 24), fontsize=8, pad=11)
     tau = f"τ = {fixed(kendall)}" if not math.isnan(kendall) else "τ undefined"
-    panel.annotate(f"{tau}, n = {points}", (0, 1), (0, 3), xycoords="axes fraction",
-                   textcoords="offset points", fontsize=7, color=theme.LIGHT["muted"])  # fmt: skip
+    panel.annotate(
+        f"{tau}, n = {points}",
+        (0, 1),
+        (0, 3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=7,
+        color=theme.LIGHT["muted"],
+    )
     panel.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     panel.yaxis.set_major_locator(MaxNLocator(4))
     panel.margins(0.08)
     if not points:
         panel.set_xticks([])
-        panel.text(0.5, 0.5, "no score", transform=panel.transAxes, ha="center", color=theme.LIGHT["muted"])
+        panel.text(
+            0.5, 0.5, "no score", transform=panel.transAxes, ha="center", color=theme.LIGHT["muted"]
+        )
 
 
 def quality_and_cost(
     summary: pd.DataFrame,
     measures: pd.DataFrame,
-    checkpoints: pd.DataFrame,
     group: str,
     metric: str = "kendall",
 ) -> pd.DataFrame:
-    """Return one row a measure: ``mean``, ``low``, ``high`` of the metric, ``seconds``, and ``on_front``.
+    """Return a row per measure: the metric's ``mean``, ``low``, ``high``; ``seconds``; ``on_front``.
 
     Measures whose row in the group's table is a dash are left out.
 
-    A measure is on the Pareto front when no other is at least as good and at least as cheap, and better
-    in one of the two. The control stays off the front: it uses the ground truth.
+    A measure is on the Pareto front when no other is at least as good and at least as cheap, and
+    better in one of the two. The control stays off the front: it uses the ground truth.
     """
     wanted = summary[(summary["group"] == group)].set_index(["measure", "metric"])
-    dashed = undefined_measures(measures, checkpoints, group)
+    dashed = undefined_measures(summary, group)
     rows = []
     for measure in measure_order(measures):
         if measure in dashed:
@@ -113,20 +139,20 @@ def quality_and_cost(
     frame["title"] = [facts.loc[measure, "title"] or measure for measure in frame["measure"]]
     frame["family"] = [facts.loc[measure, "family"] for measure in frame["measure"]]
     frame["on_front"] = [
-        row.family != "control" and not any(
+        row.family != "control"
+        and not any(
             (other.mean >= row.mean and other.seconds <= row.seconds)
             and (other.mean > row.mean or other.seconds < row.seconds)
             for other in frame[frame["family"] != "control"].itertuples()
         )
         for row in frame.itertuples()
-    ]  # fmt: skip
+    ]
     return frame
 
 
 def plot_quality_cost(
     summary: pd.DataFrame,
     measures: pd.DataFrame,
-    checkpoints: pd.DataFrame,
     path_svg: str | Path,
     path_pdf: str | Path,
     *,
@@ -134,7 +160,7 @@ def plot_quality_cost(
     metric: str = "kendall",
 ) -> None:
     """Draw Kendall with its interval against seconds per pair (logarithmic), and the Pareto front."""
-    frame = quality_and_cost(summary, measures, checkpoints, group, metric)
+    frame = quality_and_cost(summary, measures, group, metric)
     if frame.empty:
         raise ValueError(f"summary: no {metric} and seconds in group {group!r}")
     families = theme.ordered(frame["family"], theme.FAMILIES)
@@ -145,12 +171,30 @@ def plot_quality_cost(
         panel = figure.subplots()
         panel.set_xscale("log")
         front = frame[frame["on_front"]].sort_values("seconds")
-        panel.step(front["seconds"], front["mean"], where="post", color=theme.LIGHT["muted"], lw=0.9, ls=(0, (4, 2)))
+        panel.step(
+            front["seconds"],
+            front["mean"],
+            where="post",
+            color=theme.LIGHT["muted"],
+            lw=0.9,
+            ls=(0, (4, 2)),
+        )
         for row in frame.itertuples(index=False):
             bars = [[row.mean - row.low], [row.high - row.mean]]
-            panel.errorbar(row.seconds, row.mean, yerr=bars, color=colors[row.family], lw=0.8, alpha=0.75)
-            panel.plot(row.seconds, row.mean, ls="", marker=markers[row.family], ms=6, color=colors[row.family],
-                       mec=theme.LIGHT["paper"], mew=0.5, zorder=3)  # fmt: skip
+            panel.errorbar(
+                row.seconds, row.mean, yerr=bars, color=colors[row.family], lw=0.8, alpha=0.75
+            )
+            panel.plot(
+                row.seconds,
+                row.mean,
+                ls="",
+                marker=markers[row.family],
+                ms=6,
+                color=colors[row.family],
+                mec=theme.LIGHT["paper"],
+                mew=0.5,
+                zorder=3,
+            )
         panel.axhline(0, color=theme.LIGHT["muted"], lw=0.6)
         panel.xaxis.set_major_formatter(FuncFormatter(_seconds_tick))
         panel.set_xlabel("Seconds per checkpoint and task, without the shared forward pass")
@@ -159,10 +203,20 @@ def plot_quality_cost(
         low, high = panel.get_xlim()
         panel.set_xlim(low, high * (high / low) ** 0.08)
         handles = [
-            Line2D([], [], ls="", marker=markers[family], ms=6, color=color, label=theme.FAMILY_TITLES.get(family, family))
+            Line2D(
+                [],
+                [],
+                ls="",
+                marker=markers[family],
+                ms=6,
+                color=color,
+                label=theme.FAMILY_TITLES.get(family, family),
+            )
             for family, color in colors.items()
         ]
-        handles.append(Line2D([], [], color=theme.LIGHT["muted"], lw=0.9, ls=(0, (4, 2)), label="Pareto front"))
+        handles.append(
+            Line2D([], [], color=theme.LIGHT["muted"], lw=0.9, ls=(0, (4, 2)), label="Pareto front")
+        )
         put_legend(figure, handles, 4)
         _place_labels(figure, panel, frame)
 
@@ -173,7 +227,7 @@ def _seconds_tick(value: float, _position: int) -> str:
 
 
 def _place_labels(figure: Figure, panel: Axes, frame: pd.DataFrame) -> None:
-    """Write each title beside its point where it covers no other point or title; best measures first."""
+    """Write each title beside its point where it covers nothing else; best measures first."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     centres = panel.transData.transform(frame[["seconds", "mean"]].to_numpy())
@@ -183,14 +237,35 @@ def _place_labels(figure: Figure, panel: Axes, frame: pd.DataFrame) -> None:
     for at in frame["mean"].argsort()[::-1]:
         row = frame.iloc[at]
         weight = "bold" if row["on_front"] else "normal"
-        text = panel.annotate(shortened(row["title"], 24), (row["seconds"], row["mean"]), (0, 0),
-                              textcoords="offset points", fontsize=7, fontweight=weight, annotation_clip=False,
-                              bbox={"facecolor": theme.LIGHT["paper"], "edgecolor": "none", "pad": 0.4, "alpha": 0.85})  # fmt: skip
+        text = panel.annotate(
+            shortened(row["title"], 24),
+            (row["seconds"], row["mean"]),
+            (0, 0),
+            textcoords="offset points",
+            fontsize=7,
+            fontweight=weight,
+            annotation_clip=False,
+            bbox={
+                "facecolor": theme.LIGHT["paper"],
+                "edgecolor": "none",
+                "pad": 0.4,
+                "alpha": 0.85,
+            },
+        )
         for distance in (0, 10, 20, 30, 40, 55, 70):
-            options = [_moved(text, side, distance) for side in ((1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))]
-            free = [o for o in options if frame_box.containsx(o[2].x0) and frame_box.containsx(o[2].x1)
-                    and frame_box.y0 < o[2].y0 and o[2].y1 < frame_box.y1
-                    and not any(o[2].overlaps(box) for box in taken)]  # fmt: skip
+            options = [
+                _moved(text, side, distance)
+                for side in ((1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))
+            ]
+            free = [
+                o
+                for o in options
+                if frame_box.containsx(o[2].x0)
+                and frame_box.containsx(o[2].x1)
+                and frame_box.y0 < o[2].y0
+                and o[2].y1 < frame_box.y1
+                and not any(o[2].overlaps(box) for box in taken)
+            ]
             if free:
                 break
         position, alignment, box = (free or options)[0]
@@ -198,11 +273,23 @@ def _place_labels(figure: Figure, panel: Axes, frame: pd.DataFrame) -> None:
         text.set(ha=alignment, va="center")
         taken.append(box)
         if distance:
-            panel.annotate("", (row["seconds"], row["mean"]), position, textcoords="offset points",
-                           arrowprops={"arrowstyle": "-", "lw": 0.4, "color": theme.LIGHT["muted"], "shrinkB": 3})  # fmt: skip
+            panel.annotate(
+                "",
+                (row["seconds"], row["mean"]),
+                position,
+                textcoords="offset points",
+                arrowprops={
+                    "arrowstyle": "-",
+                    "lw": 0.4,
+                    "color": theme.LIGHT["muted"],
+                    "shrinkB": 3,
+                },
+            )
 
 
-def _moved(text: object, side: tuple[int, int], distance: float) -> tuple[tuple[float, float], str, Bbox]:
+def _moved(
+    text: object, side: tuple[int, int], distance: float
+) -> tuple[tuple[float, float], str, Bbox]:
     """Return offset, alignment and box in pixels of a label moved to one side of its point."""
     horizontal, vertical = side
     x = horizontal * (6 + (0.5 * distance if vertical else distance))

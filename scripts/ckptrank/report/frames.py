@@ -1,8 +1,8 @@
 """The tidy tables that the evaluation writes, read for the report with their types checked.
 
-Names stay text (a checkpoint may be called ``1e5`` or ``NA``), empty text stays empty, empty numbers
-become NaN. A missing file, a missing column or a word where a number belongs is a ``ValueError`` that
-names the place.
+Names stay text (a checkpoint may be called ``1e5`` or ``NA``), empty text stays empty, empty
+numbers become NaN. A missing file, a missing column or a word where a number belongs is a
+``ValueError`` that names the place.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "has_head": FLAG,
     },
     "tasks": {
-        **dict.fromkeys(("task", "title", "description"), TEXT),
+        **dict.fromkeys(("task", "title", "description", "status", "reason"), TEXT),
         **dict.fromkeys(("classes", "train_samples", "test_samples"), NUMBER),
         "multi_label": FLAG,
     },
@@ -37,19 +37,22 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "scores": {
         **dict.fromkeys(
-            ("measure", "method", "checkpoint", "task", "status", "reason", "notes"), TEXT
+            ("measure", "method", "checkpoint", "task", "group", "status", "reason", "notes"), TEXT
         ),
         **dict.fromkeys(("score", "seconds", "gflops"), NUMBER),
     },
     "metrics": {
         **dict.fromkeys(("group", "task", "measure"), TEXT),
-        **dict.fromkeys(("n", "left_out", "ties", "recall_at_1", "rel_at_1", "recall_at_3"), NUMBER),
+        **dict.fromkeys(
+            ("n", "left_out", "ties", "recall_at_1", "rel_at_1", "recall_at_3"), NUMBER
+        ),
         **dict.fromkeys(("rel_at_3", "pearson", "spearman", "kendall", "weighted_kendall"), NUMBER),
         **dict.fromkeys(("trials_to_best", "regret_at_1", "regret_at_3"), NUMBER),
     },
     "summary": {
         **dict.fromkeys(("group", "measure", "metric"), TEXT),
         **dict.fromkeys(("mean", "low", "high", "tasks", "left_out"), NUMBER),
+        "left_out_not_applicable": NUMBER,
         "complete": FLAG,
     },
     "measures": {
@@ -90,7 +93,9 @@ def read_frame(path: str | Path, table: str) -> pd.DataFrame:
 
 def read_frames(directory: str | Path) -> Frames:
     """Read ``<table>.csv`` for every table of :data:`COLUMNS`."""
-    return Frames(**{table: read_frame(Path(directory) / f"{table}.csv", table) for table in COLUMNS})
+    return Frames(
+        **{table: read_frame(Path(directory) / f"{table}.csv", table) for table in COLUMNS}
+    )
 
 
 def _numbers(values: pd.Series, path: str | Path) -> pd.Series:
@@ -109,19 +114,23 @@ def _flags(values: pd.Series, path: str | Path) -> pd.Series:
     return lowered.map(words).astype(bool)
 
 
-def in_group(checkpoints: pd.DataFrame, group: str) -> pd.Series:
-    """Return which rows belong to a group; ``I+II`` is the union of ``I`` and ``II`` unless it is a name."""
-    members = [set(groups.split(";")) for groups in checkpoints["groups"]]
-    if not any(group in names for names in members):
-        wanted = set(group.split("+"))
-        return pd.Series([bool(wanted & names) for names in members], index=checkpoints.index)
-    return pd.Series([group in names for names in members], index=checkpoints.index)
+def in_group(checkpoints: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Return the rows of a group's members, those trained from scratch included."""
+    chosen = checkpoints[[group in groups.split(";") for groups in checkpoints["groups"]]]
+    if chosen.empty:
+        raise ValueError(f"checkpoints: none in group {group!r}")
+    return chosen
 
 
 def ranked_checkpoints(checkpoints: pd.DataFrame, group: str) -> list[str]:
-    """Return the names that are ranked in a group: its members without those trained from scratch."""
-    chosen = in_group(checkpoints, group) & (checkpoints["kind"] != "scratch")
-    return list(checkpoints.loc[chosen, "checkpoint"])
+    """Return the names of a group's members without those trained from scratch: the ranked ones."""
+    members = in_group(checkpoints, group)
+    return list(members.loc[members["kind"] != "scratch", "checkpoint"])
+
+
+def scores_of_group(scores: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Return the rows that count in a group: a pooled score has a row per group, others one."""
+    return scores[scores["group"].isin(["", group])]
 
 
 def titles(frame: pd.DataFrame, key: str) -> dict[str, str]:

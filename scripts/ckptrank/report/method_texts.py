@@ -1,7 +1,6 @@
-"""What a method is, for its page: two sentences and an equation (``methods.toml``), and its docstring."""
+"""What a method is: two sentences and an equation (``methods.toml``), and its docstring."""
 
 import ast
-import inspect
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -9,9 +8,9 @@ from pathlib import Path
 
 import markupsafe
 
-from ckptrank.measures.registry import METHODS
+from ckptrank.measures.registry import METHODS, locate
 
-_MEASURES = Path(__file__).parents[1] / "measures"
+_SCRIPTS = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,18 @@ def read_method_text(method: str) -> MethodText:
 
 
 def _read_docstring(method: str) -> str:
-    """Return the docstring of a method's function, without importing it; empty where there is none."""
-    path = _MEASURES / f"{method}.py"
-    if not path.exists():
-        return ""
-    name = (METHODS[method].function if method in METHODS else "") or method
+    """Return the docstring of a method's function without importing it; empty without one."""
+    module, function = locate(method) if method in METHODS else ("ckptrank.baselines", method)
+    path = _SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            return inspect.cleandoc(ast.get_docstring(node) or "")
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return ast.get_docstring(node) or ""
     return ""
 
 
 @cache
 def equation_svg(equation: str) -> markupsafe.Markup:
-    """Return an equation as inline SVG in the colour of the text; the source is its alternative text."""
+    """Return an equation as inline SVG in the text's colour; its source is the alternative text."""
     import matplotlib
     from matplotlib.path import Path as Outline
     from matplotlib.textpath import TextPath
@@ -62,7 +59,9 @@ def equation_svg(equation: str) -> markupsafe.Markup:
     steps = []
     for points, code in outline.iter_segments(curves=True, simplify=False):
         numbers = " ".join(
-            f"{value:.1f}" for x, y in zip(points[::2], points[1::2], strict=True) for value in (x, -y)
+            f"{value:.1f}"
+            for x, y in zip(points[::2], points[1::2], strict=True)
+            for value in (x, -y)
         )
         steps.append("Z" if code == Outline.CLOSEPOLY else letters[code] + numbers)
     box = outline.get_extents()

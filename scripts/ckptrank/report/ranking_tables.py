@@ -1,4 +1,4 @@
-"""The papers' table of ranking measures: one row a measure, one column a metric, one table a group."""
+"""The papers' table of ranking measures: a row per measure, a column per metric, one per group."""
 
 import json
 
@@ -9,17 +9,33 @@ from ckptrank.report.frames import ranked_checkpoints
 from ckptrank.report.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.text import DASH, counted, significant
 
-#: Methods that read a checkpoint's classification head: where a group holds headless checkpoints their
-#: row is a dash, as in the papers, because a number over fewer checkpoints would not compare.
-NEEDS_HEAD = frozenset({"leep", "nce"})
-
-_METRICS = (
-    ("recall_at_1", "Recall@1", "How often the first choice is the best checkpoint, % of tasks"),
-    ("rel_at_1", "Rel@1", "Accuracy of the first choice relative to the best checkpoint, %"),
-    ("recall_at_3", "Recall@3", "How often the best checkpoint is among the first three, % of tasks"),
-    ("rel_at_3", "Rel@3", "Best accuracy among the first three relative to the best checkpoint, %"),
-    ("pearson", "Pearson", "Linear correlation of scores with fine-tuned accuracies, x 100"),
-    ("kendall", "Kendall", "Rank correlation (tau-b) of scores with fine-tuned accuracies, x 100"),
+#: The papers' metrics, in percent, in the order of their tables.
+METRIC_COLUMNS = tuple(
+    Column(key, title, contest="quality", help=text)
+    for key, title, text in (
+        (
+            "recall_at_1",
+            "Recall@1",
+            "How often the first choice is the best checkpoint, % of tasks",
+        ),
+        ("rel_at_1", "Rel@1", "Accuracy of the first choice relative to the best checkpoint, %"),
+        (
+            "recall_at_3",
+            "Recall@3",
+            "How often the best checkpoint is among the first three, % of tasks",
+        ),
+        (
+            "rel_at_3",
+            "Rel@3",
+            "Best accuracy among the first three relative to the best checkpoint, %",
+        ),
+        ("pearson", "Pearson", "Linear correlation of scores with fine-tuned accuracies, x 100"),
+        (
+            "kendall",
+            "Kendall",
+            "Rank correlation (tau-b) of scores with fine-tuned accuracies, x 100",
+        ),
+    )
 )
 _NEUCRAB_ORDER = ("linear_probe", "early_stopped_finetune", "mutual_information", "leep", "nleep")
 
@@ -55,11 +71,12 @@ def render_ranking_table(
     *,
     checkpoints: pd.DataFrame,
 ) -> Table:
-    """Return measures x (Recall@1, Rel@1, Recall@3, Rel@3, Pearson, Kendall, GFLOPS, seconds) of a group.
+    """Return a group's table: measures x (the papers' metrics, GFLOPS, seconds).
 
-    Rows are the measures of ``measures`` that ``summary`` knows in this group. Best and second best are
-    marked among all but the control; in the cost columns also without the baselines, whose scores are
-    looked up, not computed. A row that misses more pairs of the group than every row does has a dagger.
+    Rows are the measures of ``measures`` that ``summary`` knows in this group. Best and second best
+    are marked among all but the control; in the cost columns also without the baselines, whose
+    scores are looked up, not computed. A row that misses more pairs of the group than every row
+    does has a dagger.
     """
     wanted = summary[summary["group"] == group]
     if wanted.empty:
@@ -69,8 +86,9 @@ def render_ranking_table(
         for row in wanted.itertuples(index=False)
     }
     left_out = wanted.groupby("measure")["left_out"].max()
-    dashed = undefined_measures(measures, checkpoints, group)
-    common = int(left_out[[name not in dashed for name in left_out.index]].min())
+    dashed = undefined_measures(summary, group)
+    comparable = left_out[[name not in dashed for name in left_out.index]]
+    common = int(comparable.min()) if len(comparable) else 0
     facts = measures.set_index("measure")
     rows = []
     for measure in measure_order(measures):
@@ -79,14 +97,17 @@ def render_ranking_table(
         fact = facts.loc[measure]
         title = fact["title"] or measure
         if measure in dashed:
-            note = "Not defined for checkpoints without a classification head, which this group holds."
-            cells = [Cell(None, note=note) for _ in range(len(_METRICS) + 2)]
+            note = "Not defined for every checkpoint of this group."
+            cells = [Cell(None, note=note) for _ in range(len(METRIC_COLUMNS) + 2)]
         else:
-            cells = [Cell(*values.get((measure, key), (None,))) for key, *_ in _METRICS]
+            cells = [Cell(*values.get((measure, column.key), (None,))) for column in METRIC_COLUMNS]
             cells += [Cell(values.get((measure, key), (None,))[0]) for key in ("gflops", "seconds")]
         shown, note = title, ""
         if left_out[measure] > common and measure not in dashed:
-            shown, note = f"{title} †", f"{counted(int(left_out[measure]), 'pair')} of this group left out"
+            shown, note = (
+                f"{title} †",
+                f"{counted(int(left_out[measure]), 'pair')} of this group left out",
+            )
         rows.append(
             Row(
                 (Cell(title, text=shown, note=note), *cells),
@@ -96,12 +117,24 @@ def render_ranking_table(
         )
     columns = (
         Column("measure", "Method", numeric=False),
-        *(Column(key, title, contest="quality", help=text) for key, title, text in _METRICS),
-        Column("gflops", "GFLOPS", show=significant, higher_is_better=False, contest="cost",
-               help="Operations of the measure alone, per checkpoint and task, in 10^9"),
-        Column("seconds", "Seconds", show=significant, higher_is_better=False, contest="cost",
-               help="Measured time of the measure alone, per checkpoint and task"),
-    )  # fmt: skip
+        *METRIC_COLUMNS,
+        Column(
+            "gflops",
+            "GFLOPS",
+            show=significant,
+            higher_is_better=False,
+            contest="cost",
+            help="Operations of the measure alone, per checkpoint and task, in 10^9",
+        ),
+        Column(
+            "seconds",
+            "Seconds",
+            show=significant,
+            higher_is_better=False,
+            contest="cost",
+            help="Measured time of the measure alone, per checkpoint and task",
+        ),
+    )
     tasks = int(wanted["tasks"].max())
     members = ranked_checkpoints(checkpoints, group)
     table = Table(
@@ -110,10 +143,10 @@ def render_ranking_table(
         columns=columns,
         rows=tuple(rows),
         caption=(
-            f"Averages over {counted(tasks, 'task')} and a pool of {counted(len(members), 'checkpoint')}, in "
-            "percent, with 95 % bootstrap intervals over tasks and checkpoints. Best in bold, second best "
-            "underlined, the control apart. GFLOPS and seconds are of the measure alone, per checkpoint and "
-            "task, without the one forward pass that all measures share."
+            f"Averages over {counted(tasks, 'task')} and {counted(len(members), 'checkpoint')}, in percent, "
+            "with 95 % bootstrap intervals over tasks and checkpoints. Best in bold, second best "
+            "underlined, the control apart. GFLOPS and seconds are of the measure alone, per checkpoint "
+            "and task, without the one forward pass that all measures share."
         ),
         footnotes=_footnotes(rows, dashed, common),
     )
@@ -126,26 +159,30 @@ def _contests(family: str) -> frozenset[str]:
     return frozenset({"quality"} if family == "baseline" else {"quality", "cost"})
 
 
-def undefined_measures(measures: pd.DataFrame, checkpoints: pd.DataFrame, group: str) -> set[str]:
-    """Return the measures that are not defined for a whole group, because it holds headless checkpoints."""
-    ranked = checkpoints["checkpoint"].isin(ranked_checkpoints(checkpoints, group))
-    if checkpoints.loc[ranked, "has_head"].astype(bool).all():
-        return set()
-    return set(measures.loc[measures["method"].isin(NEEDS_HEAD), "measure"])
+def undefined_measures(summary: pd.DataFrame, group: str) -> set[str]:
+    """Return the measures that are not defined for all pairs of a group, such as LEEP without heads.
+
+    Their row is a dash, as in the papers: a number over fewer checkpoints would not compare.
+    """
+    partly = (summary["group"] == group) & (summary["left_out_not_applicable"] > 0)
+    return set(summary.loc[partly, "measure"])
 
 
 def _footnotes(rows: list[Row], dashed: set[str], common: int) -> tuple[str, ...]:
     notes = []
     if dashed:
-        notes.append(f"{DASH} not defined for checkpoints without a classification head, which this group holds.")
+        notes.append(
+            f"{DASH} not defined for every checkpoint of this group (LEEP needs a classification "
+            "head); the provenance page has the reasons."
+        )
     if any(row.cells[0].note for row in rows):
-        notes.append("† some pairs failed or are not applicable and were left out; the provenance page lists them.")
+        notes.append("† some pairs failed and were left out; the provenance page lists them.")
     if common:
-        notes.append(f"{counted(common, 'pair')} of this group had to be left out of every row; see the provenance page.")
+        notes.append(f"{counted(common, 'pair')} of this group had to be left out of every row.")
     if any(row.section == "control" for row in rows):
         notes.append(
-            "The control ranks by the fine-tuned accuracies on the other tasks: it uses what the measures "
-            "are to predict and competes for no mark."
+            "The control ranks by the fine-tuned accuracies on the other tasks: it uses what the "
+            "measures are to predict and competes for no mark."
         )
     return tuple(notes)
 

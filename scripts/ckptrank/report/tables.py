@@ -1,7 +1,7 @@
 """A neutral table and its forms: CSV, Markdown, LaTeX and sortable HTML.
 
-Cells hold numbers; how they look is a property of the column, so that every form shows the same digits
-and the CSV keeps all of them.
+Cells hold numbers; how they look is a property of the column, so that every form shows the same
+digits and the CSV keeps all of them.
 """
 
 import csv
@@ -17,8 +17,8 @@ from ckptrank.report.text import DASH, escape_latex, escape_markdown, fixed, is_
 class Cell:
     """One value. ``low``, ``high``: its interval; ``spread``: its standard deviation.
 
-    ``text`` is shown instead of the formatted value; a cell without both is a dash. ``note`` explains
-    the cell (a tooltip in HTML). ``mark`` is set by :func:`mark_best`.
+    ``text`` is shown instead of the formatted value; a cell without both is a dash. ``note``
+    explains the cell (a tooltip in HTML). ``mark`` is set by :func:`mark_best`.
     """
 
     value: float | str | None = None
@@ -32,9 +32,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """``contest`` names the rows that compete for best (see :class:`Row`); without it none is marked.
+    """``contest`` names the rows that compete for best (see :class:`Row`); without it none is
+    marked.
 
-    ``show`` writes a value, ``show_extra`` its interval or spread; ``help`` is a tooltip of the header.
+    ``show`` writes a value, ``show_extra`` its interval or spread; ``help`` is a tooltip of the
+    header.
     """
 
     key: str
@@ -49,7 +51,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """``section``: a thin rule stands where it changes. ``contests``: those in which the row takes part."""
+    """``section``: a thin rule stands where it changes. ``contests``: those that the row is in."""
 
     cells: tuple[Cell, ...]
     section: str = ""
@@ -71,7 +73,7 @@ class Table:
         for row in self.rows:
             if len(row.cells) != len(self.columns):
                 raise ValueError(
-                    f"table {self.name}: a row has {len(row.cells)} cells for {len(self.columns)} columns"
+                    f"table {self.name}: {len(row.cells)} cells in a row for {len(self.columns)} columns"
                 )
 
     def to_html(self, title: str = "", caption: str = "", made_from: str = "") -> str:
@@ -99,7 +101,7 @@ def value_text(cell: Cell, column: Column) -> str:
 
 
 def extra_text(cell: Cell, column: Column) -> str:
-    """Return the interval or the spread as it is shown: ``[70.1, 92.0]``, ``± 0.6``, or nothing."""
+    """Return the interval or the spread as shown: ``[70.1, 92.0]``, ``± 0.6``, or nothing."""
     if not is_number(cell.value) or cell.text:
         return ""
     if is_number(cell.low) and is_number(cell.high):
@@ -119,7 +121,9 @@ def mark_best(table: Table) -> Table:
             for at, row in enumerate(table.rows)
             if column.contest in row.contests and is_number(row.cells[index].value)
         }
-        order = sorted(entered.values(), key=lambda cell: cell.value, reverse=column.higher_is_better)
+        order = sorted(
+            entered.values(), key=lambda cell: cell.value, reverse=column.higher_is_better
+        )
         shown = list(dict.fromkeys(value_text(cell, column) for cell in order))
         if len(shown) < 2:
             continue
@@ -131,7 +135,7 @@ def mark_best(table: Table) -> Table:
 
 
 def to_csv(table: Table) -> str:
-    """Return every value unrounded; intervals and spreads in columns of their own beside the value."""
+    """Return every value unrounded; intervals and spreads in columns of their own beside it."""
     parts = [("", "value")], [("_low", "low"), ("_high", "high")], [("_sd", "spread")]
     fields = []
     for index, column in enumerate(table.columns):
@@ -145,7 +149,9 @@ def to_csv(table: Table) -> str:
     writer.writerow([name for _, name, _ in fields])
     for row in table.rows:
         values = [getattr(row.cells[index], attribute) for index, _, attribute in fields]
-        writer.writerow([value if isinstance(value, str) or is_number(value) else "" for value in values])
+        writer.writerow(
+            [value if isinstance(value, str) or is_number(value) else "" for value in values]
+        )
     return stream.getvalue()
 
 
@@ -173,7 +179,7 @@ def to_markdown(table: Table, intervals: bool = True) -> str:
 
 
 def to_latex(table: Table, intervals: bool = False) -> str:
-    """Return a ``table`` environment that needs the ``booktabs`` package (and ``\\usepackage[T1]{fontenc}``).
+    """Return a ``table`` environment that needs the packages ``booktabs`` and ``fontenc`` (T1).
 
     As in the papers the values stand alone; ``intervals`` sets them below the values in small type.
     """
@@ -193,21 +199,25 @@ def to_latex(table: Table, intervals: bool = False) -> str:
         shown = []
         for cell, column in zip(row.cells, table.columns, strict=True):
             text = escape_latex(value_text(cell, column))
-            text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(cell.mark, text)
+            text = {"best": rf"\textbf{{{text}}}", "second": rf"\underline{{{text}}}"}.get(
+                cell.mark, text
+            )
             extra = escape_latex(extra_text(cell, column)) if intervals else ""
             shown.append(rf"\shortstack[r]{{{text}\\{{\tiny {extra}}}}}" if extra else text)
         lines.append(" & ".join(shown) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip{{\footnotesize {escape_latex(note)}\par}}" for note in table.footnotes]
+    lines += [
+        rf"\par\smallskip{{\footnotesize {escape_latex(note)}\par}}" for note in table.footnotes
+    ]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
 def html_view(table: Table) -> dict:
-    """Return what the template ``macros.html`` needs to draw the table; it escapes, this does not."""
+    """Return what the template ``macros.html`` draws; the template escapes, this does not."""
     rows = []
     for at, row in enumerate(table.rows):
         cells = []
-        for index, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True)):
+        for cell, column in zip(row.cells, table.columns, strict=True):
             sort = cell.value if is_number(cell.value) or not column.numeric else ""
             long = len(value_text(cell, column)) > 28
             cells.append(

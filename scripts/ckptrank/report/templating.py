@@ -36,9 +36,15 @@ def _environment() -> jinja2.Environment:
 @cache
 def stylesheet() -> markupsafe.Markup:
     """Return the CSS of every page, filled with the theme's tokens."""
-    text = _environment().get_template("style.css").render(
-        light=theme.LIGHT, dark=theme.DARK, fonts=markupsafe.Markup(theme.FONTS),
-        monospace=markupsafe.Markup(theme.MONOSPACE),
+    text = (
+        _environment()
+        .get_template("style.css")
+        .render(
+            light=theme.LIGHT,
+            dark=theme.DARK,
+            fonts=markupsafe.Markup(theme.FONTS),
+            monospace=markupsafe.Markup(theme.MONOSPACE),
+        )
     )
     return markupsafe.Markup(text)
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from numbers import Real
 
 #: What stands for a number that does not exist.
 DASH = "–"
@@ -51,9 +52,7 @@ def escape_markdown(text: str) -> str:
 
 def is_number(value: object) -> bool:
     """True for a number that is not NaN (infinities count)."""
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
-    )
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
 
 
 def fixed(value: float, decimals: int = 2) -> str:
@@ -71,7 +70,7 @@ def one_decimal(value: float) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """Three significant digits over any range; far from one, a power of ten as in the papers (4.95E4)."""
+    """Three significant digits over any range; far from one, a power of ten as in the papers."""
     if math.isinf(value) or value == 0:
         return "0" if value == 0 else fixed(value)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -87,7 +86,7 @@ def percent(fraction: float, decimals: int = 1) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the unit that reads best: ``0.4 ms``, ``3.2 s``, ``4 min 05 s``, ``2 h 10 min``."""
+    """A length of time in the unit that reads best: ``0.4 ms``, ``3.2 s``, ``2 h 10 min``."""
     if seconds < 0.0995:
         return f"{significant(1000 * seconds, 2)} ms"
     if seconds < 59.95:
@@ -97,11 +96,6 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours:,} h {minutes:02d} min"
-
-
-def ordinal(rank: int) -> str:
-    suffix = "th" if rank % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
-    return f"{rank}{suffix}"
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -1,7 +1,7 @@
 """The report's one visual language: type, spacing and colours, shared by HTML and Matplotlib.
 
-The categorical colours keep a contrast of at least 3:1 on the light and on the dark background and stay
-apart (Oklab distance >= 0.08) under simulated deuteranopia, protanopia and tritanopia;
+The categorical colours keep a contrast of at least 3:1 on the light and on the dark background and
+stay apart (Oklab distance >= 0.08) under simulated deuteranopia, protanopia and tritanopia;
 ``tests/unit/test_report_figures.py`` measures both.
 """
 
@@ -99,14 +99,14 @@ def colors_for(categories: Iterable[str], known: dict[str, str]) -> dict[str, st
 
 
 def ordered(present: Iterable[str], known: Iterable[str], last: str = "") -> list[str]:
-    """Return the distinct categories in ``present``: the ``known`` first, in their order, ``last`` last."""
+    """Return the categories in ``present``: the ``known`` first, in their order, ``last`` last."""
     found = set(present)
     first = [category for category in known if category in found and category != last]
     return first + sorted(found - {*first, last}) + [last] * (last in found)
 
 
 def matplotlib_style() -> dict[str, object]:
-    """Return Matplotlib's ``rcParams`` for every figure: print-ready, deterministic, names taken literally."""
+    """Return Matplotlib's ``rcParams``: print-ready, deterministic, names taken literally."""
     ink, muted, line = LIGHT["ink"], LIGHT["muted"], LIGHT["line"]
     return {
         "font.family": "DejaVu Sans",
@@ -160,7 +160,5 @@ def dark_svg_rules() -> str:
     rules = []
     for token in ("paper", "ink", "muted", "line"):
         for prop in ("fill", "stroke"):
-            rules.append(
-                f'[style*="{prop}: {LIGHT[token]}"]{{{prop}:{DARK[token]} !important}}'
-            )
+            rules.append(f'[style*="{prop}: {LIGHT[token]}"]{{{prop}:{DARK[token]} !important}}')
     return "@media (prefers-color-scheme: dark){" + "".join(rules) + "}"
