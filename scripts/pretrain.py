@@ -10,11 +10,11 @@ from ckptrank.errors import PairFault
 from ckptrank.files import read_json, sha256_of, write_json
 from ckptrank.log import run_job
 from ckptrank.seeds import seed_from
+from ckptrank.weights import save_weights
 from ckptrank.zoo.architectures import build
 from ckptrank.zoo.flops import count_forward_flops, count_parameters
 from ckptrank.zoo.objectives import KINDS
 from ckptrank.zoo.pretrain import IMAGE_SIZE, MEAN, STD, pretrain
-from ckptrank.zoo.weights import save_weights
 
 LOG_EVERY = 20
 

@@ -3,8 +3,9 @@ import torch
 from safetensors.torch import save_file
 
 from ckptrank.errors import PairFault
+from ckptrank.weights import load_weights, save_weights
 from ckptrank.zoo.architectures import build
-from ckptrank.zoo.weights import load_network, load_weights, save_weights
+from ckptrank.zoo.weights import load_network
 
 
 @pytest.fixture
