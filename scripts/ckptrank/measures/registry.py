@@ -66,6 +66,7 @@ METHODS: dict[str, Method] = {
     ),
     "gbc": Method("GBC", stack="scipy", reference="Pandy et al. 2022"),
     "h_score": Method("H-score", stack="scipy", reference="Bao et al. 2019; Ibrahim et al. 2021"),
+    "knn": Method("k-NN", reference="leave-one-out, Euclidean"),
     "leep": Method(
         "LEEP",
         "neucrab",
@@ -84,7 +85,23 @@ METHODS: dict[str, Method] = {
         gpu=True,
         reference="Deshpande et al. 2021, equations 7 and 8",
     ),
+    "linear_probe": Method(
+        "Linear",
+        "neucrab",
+        inputs=("features", "labels", "eval_features", "eval_labels"),
+        held_out=True,
+        stack="scipy",
+        reference="Li et al. 2021, section 3.2",
+    ),
     "logme": Method("LogME", reference="You et al. 2021"),
+    "mutual_information": Method(
+        "Mutual information",
+        "neucrab",
+        inputs=("features", "labels", "eval_features", "eval_labels"),
+        held_out=True,
+        stack="scipy",
+        reference="Poole et al. 2019, section 2.3; Li et al. 2021, section 3.3",
+    ),
     "nce": Method("NCE", inputs=("source_labels", "labels"), reference="Tran et al. 2019"),
     "ncti": Method("NCTI", stack="scipy", combine="combine", reference="Wang et al. 2023"),
     "nleep": Method(
