@@ -1,7 +1,7 @@
-import os
 import re
 import sys
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
@@ -96,6 +96,8 @@ def constrain(names):
 RATES = get_rates()
 METHOD_JOBS = get_jobs_of_methods()
 GRID_JOBS = [job for job in METHOD_JOBS if job == "nleep_grid"]
+# The group that the first page and the charts are about.
+MAIN_GROUP = config["select"]["groups"][-1]
 MEASURE_JOBS = [job for job in METHOD_JOBS if job not in GRID_JOBS]
 
 
@@ -195,5 +197,68 @@ def get_evaluation_files():
     return [f"results/evaluation/{table}.csv" for table in EVALUATION_TABLES]
 
 
+def get_group_title(group):
+    return config["groups"][group].get("title", group)
+
+
+def get_table_rows():
+    """Every row of the tables: the selected measures, then the baselines."""
+    return [*config["select"]["measures"], *config["select"]["baselines"]]
+
+
+def get_measure_title(measure):
+    if measure in config["measures"]:
+        entry = config["measures"][measure]
+        return entry.get("title", METHODS[entry["method"]].title)
+    return measure.replace("_", " ").capitalize()
+
+
+def get_measure_pages():
+    """Path of each row's page -> its title."""
+    return {
+        f"results/report/measures/{measure}.html": get_measure_title(measure)
+        for measure in get_table_rows()
+    }
+
+
+def get_grid_files():
+    return ["results/nleep_grid/summary.csv"] if GRID_JOBS else []
+
+
+def get_linked_pages():
+    """(title, path) of the pages that the landing page links to."""
+    return [
+        ("Which measures to trust", f"results/report/ranking/{MAIN_GROUP}.html"),
+        ("Fine-tuned accuracies", f"results/report/accuracy/{MAIN_GROUP}.html"),
+        ("Scores to explore", "results/report/score_chart.html"),
+        ("Quality against cost", "results/report/cost_chart.html"),
+        ("Provenance", "results/report/provenance.html"),
+    ]
+
+
+def digest_report(script):
+    """A digest of a script's code and of the templates and styles that pages are made from."""
+    folder = Path(workflow.basedir) / "scripts" / "ckptrank" / "report"
+    content = b"".join(
+        path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    )
+    return f"{digest_code(script)}-{sha256(content).hexdigest()[:16]}"
+
+
 def get_report_files():
-    return get_evaluation_files()
+    groups, tasks = config["select"]["groups"], config["select"]["tasks"]
+    return [
+        *get_evaluation_files(),
+        *[f"results/report/ranking/{group}.html" for group in groups],
+        *[f"results/report/accuracy/{group}.html" for group in groups],
+        *[f"results/report/quality_cost/{group}.html" for group in groups],
+        *[f"results/report/scores/{task}.html" for task in tasks],
+        *(["results/report/nleep_grid.html"] if GRID_JOBS else []),
+        *get_measure_pages(),
+        "results/report/score_chart.html",
+        "results/report/cost_chart.html",
+        "results/report/provenance.html",
+        "results/report/landing.html",
+    ]

@@ -78,18 +78,18 @@ rule collect_nleep_grid:
         "logs/collect_nleep_grid.log",
     benchmark:
         "results/benchmarks/collect_nleep_grid.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000, 2),
+        runtime=get_runtime(30),
     params:
         measures=get_measure_table(GRID_JOBS),
         pooled=[],
         consensus=[],
         protocol=config["protocol"],
         code=digest_code("collect_nleep_grid.py"),
-    threads: 1
-    resources:
-        mem_mb=get_memory(1000, 2),
-        runtime=get_runtime(30),
-    conda:
-        "../envs/report.yaml"
     script:
         "../scripts/collect_nleep_grid.py"
 

@@ -1,0 +1,300 @@
+# Every page is a result of its own, so that any number can be traced to the rule and file that made it.
+rule render_ranking:
+    input:
+        summary="results/evaluation/summary.csv",
+        measures="results/evaluation/measures.csv",
+        checkpoints="results/evaluation/checkpoints.csv",
+    output:
+        csv="results/report/ranking/{group}.csv",
+        markdown="results/report/ranking/{group}.md",
+        latex="results/report/ranking/{group}.tex",
+        page=report(
+            "results/report/ranking/{group}.html",
+            caption="../reports/captions/ranking.rst",
+            category="Which measures to trust",
+            labels={"group": "{group}", "what": "table"},
+        ),
+    log:
+        "logs/render_ranking/{group}.log",
+    benchmark:
+        "results/benchmarks/render_ranking/{group}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        group=lambda wildcards: wildcards.group,
+        title=lambda wildcards: get_group_title(wildcards.group),
+        code=digest_report("render_ranking.py"),
+    script:
+        "../scripts/render_ranking.py"
+
+
+rule render_accuracy:
+    input:
+        ground_truth="results/evaluation/ground_truth.csv",
+        checkpoints="results/evaluation/checkpoints.csv",
+        tasks="results/evaluation/tasks.csv",
+    output:
+        csv="results/report/accuracy/{group}.csv",
+        markdown="results/report/accuracy/{group}.md",
+        latex="results/report/accuracy/{group}.tex",
+        svg="results/report/accuracy/{group}.svg",
+        pdf="results/report/accuracy/{group}.pdf",
+        page=report(
+            "results/report/accuracy/{group}.html",
+            caption="../reports/captions/accuracy.rst",
+            category="Ground truth",
+            labels={"group": "{group}", "what": "table"},
+        ),
+        figure=report(
+            "results/report/accuracy/{group}.figure.html",
+            caption="../reports/captions/accuracies.rst",
+            category="Ground truth",
+            labels={"group": "{group}", "what": "figure"},
+        ),
+    log:
+        "logs/render_accuracy/{group}.log",
+    benchmark:
+        "results/benchmarks/render_accuracy/{group}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        group=lambda wildcards: wildcards.group,
+        title=lambda wildcards: get_group_title(wildcards.group),
+        code=digest_report("render_accuracy.py"),
+    script:
+        "../scripts/render_accuracy.py"
+
+
+rule render_nleep_grid:
+    input:
+        summary="results/nleep_grid/summary.csv",
+        measures="results/nleep_grid/measures.csv",
+    output:
+        svg="results/report/nleep_grid.svg",
+        pdf="results/report/nleep_grid.pdf",
+        figure=report(
+            "results/report/nleep_grid.html",
+            caption="../reports/captions/nleep_grid.rst",
+            category="Which measures to trust",
+            labels={
+                "group": ", ".join(config["nleep_grid"]["groups"]),
+                "what": "N-LEEP's parameters",
+            },
+        ),
+    log:
+        "logs/render_nleep_grid.log",
+    benchmark:
+        "results/benchmarks/render_nleep_grid.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        code=digest_report("render_nleep_grid.py"),
+    script:
+        "../scripts/render_nleep_grid.py"
+
+
+rule render_scores:
+    input:
+        tables=get_evaluation_files(),
+    output:
+        svg="results/report/scores/{task}.svg",
+        pdf="results/report/scores/{task}.pdf",
+        figure=report(
+            "results/report/scores/{task}.html",
+            caption="../reports/captions/scores.rst",
+            category="Scores",
+            labels={"task": "{task}", "what": "score against accuracy"},
+        ),
+    log:
+        "logs/render_scores/{task}.log",
+    benchmark:
+        "results/benchmarks/render_scores/{task}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        task=lambda wildcards: wildcards.task,
+        title=lambda wildcards: config["tasks"][wildcards.task].get(
+            "title", wildcards.task
+        ),
+        group=MAIN_GROUP,
+        code=digest_report("render_scores.py"),
+    script:
+        "../scripts/render_scores.py"
+
+
+rule render_quality_cost:
+    input:
+        summary="results/evaluation/summary.csv",
+        measures="results/evaluation/measures.csv",
+    output:
+        svg="results/report/quality_cost/{group}.svg",
+        pdf="results/report/quality_cost/{group}.pdf",
+        figure=report(
+            "results/report/quality_cost/{group}.html",
+            caption="../reports/captions/quality_cost.rst",
+            category="Which measures to trust",
+            labels={"group": "{group}", "what": "quality and cost"},
+        ),
+    log:
+        "logs/render_quality_cost/{group}.log",
+    benchmark:
+        "results/benchmarks/render_quality_cost/{group}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        group=lambda wildcards: wildcards.group,
+        title=lambda wildcards: get_group_title(wildcards.group),
+        code=digest_report("render_quality_cost.py"),
+    script:
+        "../scripts/render_quality_cost.py"
+
+
+rule render_charts:
+    input:
+        tables=get_evaluation_files(),
+    output:
+        scores=report(
+            "results/report/score_chart.html",
+            caption="../reports/captions/score_chart.rst",
+            category="Scores",
+            labels={"task": "all", "what": "chart to explore"},
+        ),
+        cost=report(
+            "results/report/cost_chart.html",
+            caption="../reports/captions/cost_chart.rst",
+            category="Which measures to trust",
+            labels={"group": "all", "what": "chart to explore"},
+        ),
+    log:
+        "logs/render_charts.log",
+    benchmark:
+        "results/benchmarks/render_charts.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1500),
+        runtime=get_runtime(10),
+    params:
+        groups=config["select"]["groups"],
+        group=MAIN_GROUP,
+        recommend=config["evaluation"]["recommend"],
+        code=digest_report("render_charts.py"),
+    script:
+        "../scripts/render_charts.py"
+
+
+rule render_measures:
+    input:
+        tables=get_evaluation_files(),
+    output:
+        [
+            report(
+                page,
+                caption="../reports/captions/method.rst",
+                category="Measures",
+                labels={"measure": title},
+            )
+            for page, title in get_measure_pages().items()
+        ],
+    log:
+        "logs/render_measures.log",
+    benchmark:
+        "results/benchmarks/render_measures.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(30),
+    params:
+        measures=get_table_rows(),
+        groups=config["select"]["groups"],
+        code=digest_report("render_measures.py"),
+    script:
+        "../scripts/render_measures.py"
+
+
+# Comes after every stage but the pages themselves, since it reads the logs of all jobs.
+rule render_provenance:
+    input:
+        tables=get_evaluation_files(),
+        grid=get_grid_files(),
+    output:
+        svg="results/report/stages.svg",
+        pdf="results/report/stages.pdf",
+        facts="results/report/provenance.json",
+        page=report(
+            "results/report/provenance.html",
+            caption="../reports/captions/provenance.rst",
+            category="Provenance",
+            labels={"what": "what ran, where, for how long"},
+        ),
+        missing=report(
+            "results/report/missing.html",
+            caption="../reports/captions/missing.rst",
+            category="Provenance",
+            labels={"what": "what failed or does not apply"},
+        ),
+    log:
+        "logs/render_provenance.log",
+    benchmark:
+        "results/benchmarks/render_provenance.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        config=config,
+        configfiles=[Path(file).name for file in workflow.configfiles],
+        code=digest_report("render_provenance.py"),
+    script:
+        "../scripts/render_provenance.py"
+
+
+rule render_landing:
+    input:
+        tables=get_evaluation_files(),
+        facts="results/report/provenance.json",
+    output:
+        "results/report/landing.html",
+    log:
+        "logs/render_landing.log",
+    benchmark:
+        "results/benchmarks/render_landing.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        recommend=config["evaluation"]["recommend"],
+        group=MAIN_GROUP,
+        pages=get_linked_pages(),
+        measure_pages=dict(zip(get_table_rows(), get_measure_pages())),
+        code=digest_report("render_landing.py"),
+    script:
+        "../scripts/render_landing.py"

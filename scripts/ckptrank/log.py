@@ -2,6 +2,7 @@
 
 import json
 import logging
+import platform
 import resource
 import sys
 import time
@@ -15,6 +16,10 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 JOB_LINE = "job: "
+LIBRARIES = (
+    "numpy", "scipy", "sklearn", "pandas", "h5py", "torch", "torchvision", "timm", "safetensors",
+    "PIL", "matplotlib", "altair", "tqdm",
+)  # fmt: skip
 
 
 @contextmanager
@@ -23,8 +28,9 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
 
     Call it after the imports: the processor time that the process has used by then is the job's
     start-up. The last line is ``job: {...}`` with the rule, the start (Unix time), wall-clock and CPU
-    seconds of the work, CPU seconds of the start-up, and peak memory in MiB. An uncaught exception
-    lands in the log and on the terminal, and fails the job.
+    seconds of the work, CPU seconds of the start-up, peak memory in MiB, host, GPU if one was used, and
+    versions of what was imported. An uncaught exception lands in the log and on the terminal, and
+    fails the job.
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,11 +60,29 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
                 "cpu_seconds": round(time.process_time() - startup, 3),
                 "startup_cpu_seconds": round(startup, 3),
                 "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+                "host": platform.node(),
+                "device": _name_gpu(),
+                "versions": _find_versions(),
             }
             print(JOB_LINE + json.dumps(cost), file=stream)
             sys.stdout, sys.stderr = output, terminal
             logging.captureWarnings(False)
             logging.getLogger().handlers.clear()
+
+
+def _name_gpu() -> str:
+    torch = sys.modules.get("torch")
+    used = torch is not None and torch.cuda.is_initialized()
+    return torch.cuda.get_device_name() if used else ""
+
+
+def _find_versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if version:
+            versions[name] = str(version)
+    return versions
 
 
 def read_job_costs(folder: str | Path) -> list[dict]:

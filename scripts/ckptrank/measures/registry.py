@@ -28,7 +28,7 @@ class Method:
     family: str = "field"
     inputs: tuple[str, ...] = ("features", "labels")
     held_out: bool = False
-    stack: str = "numpy"
+    stack: str = "measures"
     gpu: bool = False
     function: str = ""
     module: str = ""
@@ -44,7 +44,6 @@ METHODS: dict[str, Method] = {
             *("source_class_means", "source_class_counts"),
             *("target_class_means", "target_class_counts"),
         ),
-        stack="scipy",
         reference="Cui et al. 2018, equations 1 to 3",
     ),
     "early_stopped_finetune": Method(
@@ -57,15 +56,15 @@ METHODS: dict[str, Method] = {
         module="ckptrank.early_stopping",
         reference="Ranking Neural Checkpoints, section 3.1",
     ),
-    "etran": Method("ETran", stack="scipy", reference="Gholami et al. 2023, energy score"),
+    "etran": Method("ETran", reference="Gholami et al. 2023, energy score"),
     "feature_sparsity": Method(
         "Feature sparsity",
         "model_zoo",
         inputs=("features",),
         reference="Ueno and Kondo 2019; Vinje and Gallant 2000",
     ),
-    "gbc": Method("GBC", stack="scipy", reference="Pandy et al. 2022"),
-    "h_score": Method("H-score", stack="scipy", reference="Bao et al. 2019; Ibrahim et al. 2021"),
+    "gbc": Method("GBC", reference="Pandy et al. 2022"),
+    "h_score": Method("H-score", reference="Bao et al. 2019; Ibrahim et al. 2021"),
     "knn": Method("k-NN", reference="leave-one-out, Euclidean"),
     "leep": Method(
         "LEEP",
@@ -90,7 +89,6 @@ METHODS: dict[str, Method] = {
         "neucrab",
         inputs=("features", "labels", "eval_features", "eval_labels"),
         held_out=True,
-        stack="scipy",
         reference="Li et al. 2021, section 3.2",
     ),
     "logme": Method("LogME", reference="You et al. 2021"),
@@ -99,19 +97,17 @@ METHODS: dict[str, Method] = {
         "neucrab",
         inputs=("features", "labels", "eval_features", "eval_labels"),
         held_out=True,
-        stack="scipy",
         reference="Poole et al. 2019, section 2.3; Li et al. 2021, section 3.3",
     ),
     "nce": Method("NCE", inputs=("source_labels", "labels"), reference="Tran et al. 2019"),
-    "ncti": Method("NCTI", stack="scipy", combine="combine", reference="Wang et al. 2023"),
+    "ncti": Method("NCTI", combine="combine", reference="Wang et al. 2023"),
     "nleep": Method(
         "N-LEEP",
         "neucrab",
         inputs=("features", "labels", "eval_features", "eval_labels"),
-        stack="scipy",
         reference="Li et al. 2021, equations 4 to 6",
     ),
-    "pactran": Method("PACTran-Gaussian", stack="scipy", reference="Ding et al. 2022"),
+    "pactran": Method("PACTran-Gaussian", reference="Ding et al. 2022"),
     "parc": Method("PARC", reference="Bolya et al. 2021"),
     "random": Method(
         "Random", "baseline", inputs=(), module="ckptrank.measures.random_score", reference="chance"
@@ -122,7 +118,7 @@ METHODS: dict[str, Method] = {
         inputs=("features", "reference_features"),
         reference="Dwivedi and Roig 2019; Deshpande et al. 2021, equations 9 to 11",
     ),
-    "sfda": Method("SFDA", stack="scipy", reference="Shao et al. 2022"),
+    "sfda": Method("SFDA", reference="Shao et al. 2022"),
     "transrate": Method("TransRate", reference="Huang et al. 2022"),
 }
 

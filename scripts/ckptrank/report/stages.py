@@ -1,0 +1,34 @@
+"""The stages of a run, in the order of the provenance page: rule -> stage."""
+
+from ckptrank.measures.registry import METHODS
+
+STAGES = {
+    "prepare_source": "Images and tasks",
+    "prepare_task": "Images and tasks",
+    "pretrain": "Pre-training",
+    "prepare_checkpoint": "Preparing checkpoints",
+    "extract_features": "Feature extraction",
+    "finetune": "Fine-tuning sweep",
+    "select_best": "Fine-tuning sweep",
+    "repeat_best": "Repeats under other seeds",
+    **{f"score_{name}": f"Score: {method.title}" for name, method in METHODS.items()},
+    "score_nleep_grid": "Score: N-LEEP's grid",
+    "collect": "Evaluation and report",
+    "collect_nleep_grid": "Evaluation and report",
+    "evaluate": "Evaluation and report",
+    "evaluate_nleep_grid": "Evaluation and report",
+    **dict.fromkeys(
+        (
+            "render_ranking",
+            "render_accuracy",
+            "render_nleep_grid",
+            "render_scores",
+            "render_quality_cost",
+            "render_charts",
+            "render_measures",
+            "render_provenance",
+            "render_landing",
+        ),
+        "Evaluation and report",
+    ),
+}

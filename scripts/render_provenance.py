@@ -1,0 +1,40 @@
+"""What ran, on what, for how long, and everything that failed."""
+
+from pathlib import Path
+
+import yaml
+
+from ckptrank import __version__
+from ckptrank.files import write_json, write_text
+from ckptrank.log import read_job_costs, run_job
+from ckptrank.report.accuracy_tables import render_missing_table
+from ckptrank.report.figures import plot_stages
+from ckptrank.report.frames import read_frames
+from ckptrank.report.output import made_from
+from ckptrank.report.provenance import render_provenance, summarise_costs
+from ckptrank.report.run_facts import find_run_facts
+from ckptrank.report.stages import STAGES
+from ckptrank.report.tables import to_html
+
+with run_job(snakemake):
+    params, output, source = snakemake.params, snakemake.output, made_from(snakemake)
+    frames = read_frames("results/evaluation")
+    costs = read_job_costs("logs")
+    stages = summarise_costs(costs, STAGES)
+    plot_stages(stages, output.svg, output.pdf)
+    facts = {
+        "project": f"ckptrank {__version__}",
+        "preset": ", ".join(params.configfiles),
+        **find_run_facts(costs, Path(snakemake.scriptdir)),
+        "seeds": {"All": "derived from the names of task, checkpoint and repeat (seeds.py)"},
+        "config": yaml.safe_dump(params.config, sort_keys=False, allow_unicode=True),
+    }
+    write_json(output.facts, {**facts, "stages": stages.to_dict("records")})
+    write_text(
+        output.page,
+        render_provenance(frames, facts, stages, stages_svg=output.svg, made_from=source),
+    )
+    missing = render_missing_table(frames)
+    write_text(
+        output.missing, to_html([missing], "What failed or does not apply", made_from=source)
+    )
