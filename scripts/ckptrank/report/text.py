@@ -89,7 +89,7 @@ def duration(seconds: float) -> str:
     """A length of time in the unit that reads best: ``0.4 ms``, ``3.2 s``, ``2 h 10 min``."""
     if seconds < 0.0995:
         return f"{significant(1000 * seconds, 2)} ms"
-    if seconds < 59.95:
+    if seconds < 59.5:
         return f"{significant(seconds, 2)} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

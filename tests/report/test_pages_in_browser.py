@@ -1,0 +1,241 @@
+"""Every page of the report in a real browser, without a network."""
+
+import csv
+import io
+import re
+from urllib.request import urlopen
+
+import pytest
+from selenium.common.exceptions import NoAlertPresentException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+
+#: Widths at which nothing may be cut off.
+WIDTHS = (1400, 420)
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    "landing",
+    "ranking",
+    "accuracy",
+    "missing",
+    "method",
+    "provenance",
+    "figure",
+    "scores",
+    "cost",
+)
+
+
+@pytest.fixture(scope="session")
+def run():
+    from frames import build_frames
+
+    return build_frames()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory, run):
+    """Write one page of each kind; return their paths by name."""
+    from frames import GROUPS, build_provenance, build_stages
+
+    from ckptrank.report.accuracy_tables import render_accuracy_table, render_missing_table
+    from ckptrank.report.figures import plot_accuracies
+    from ckptrank.report.interactive import render_cost_chart, render_score_chart
+    from ckptrank.report.landing import render_landing
+    from ckptrank.report.pages import render_figure_page, render_method_page
+    from ckptrank.report.provenance import render_provenance
+    from ckptrank.report.ranking_tables import render_ranking_table
+
+    folder = tmp_path_factory.mktemp("pages")
+    svg, pdf = folder / "accuracies.svg", folder / "accuracies.pdf"
+    plot_accuracies(run.ground_truth, run.checkpoints, run.tasks, svg, pdf)
+    group, provenance, stages = GROUPS[-1], build_provenance(), build_stages()
+    table = render_ranking_table(run.summary, run.measures, group, checkpoints=run.checkpoints)
+    accuracy = render_accuracy_table(run.ground_truth, run.checkpoints, run.tasks)
+    texts = {
+        "landing": render_landing(
+            run, recommender="nleep", group=group, provenance=provenance, stages=stages,
+            pages=[("Table", "results/report/ranking.html")],
+        ),
+        "ranking": table.to_html(),
+        "accuracy": accuracy.to_html(),
+        "missing": render_missing_table(run).to_html(),
+        "method": render_method_page(run, "nleep", GROUPS),
+        "provenance": render_provenance(run, provenance, stages, stages_svg=svg),
+        "figure": render_figure_page(svg, pdf, title="Accuracies", caption="C", alternative="Bars"),
+        "scores": render_score_chart(run, group, measure="nleep", task="digits"),
+        "cost": render_cost_chart(run, list(GROUPS), group=group),
+    }  # fmt: skip
+    paths = {name: folder / f"{name}.html" for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text, encoding="utf-8")
+    return paths
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_are_quiet_and_whole(browser, pages, name, width):
+    browser.open(pages[name], width, dark=width == min(WIDTHS))
+    if name in ("scores", "cost"):
+        browser.wait(lambda: browser.find("#chart .mark-symbol path"))
+    assert browser.run("return document.readyState") == "complete"
+    assert browser.errors() == []
+    assert browser.requests() == []
+    assert browser.cut_off() == []
+    with pytest.raises(NoAlertPresentException):
+        browser.driver.switch_to.alert.accept()
+
+
+@pytest.mark.parametrize(
+    "name", ["ranking", "accuracy", "missing", "method", "provenance", "scores"]
+)
+def test_hostile_names_are_text(browser, pages, name):
+    from frames import HOSTILE
+
+    browser.open(pages[name])
+    hostile = (
+        "return [...document.scripts].filter(script => script.textContent === 'alert(1)').length"
+    )
+    assert browser.run(hostile) == 0
+    if name not in ("ranking", "scores"):
+        assert HOSTILE in browser.run("return document.body.innerText")
+
+
+def column(browser, index):
+    return browser.run(
+        "return [...document.querySelector('table[data-sortable]').tBodies[0].rows]"
+        ".map(row => row.cells[arguments[0]].dataset.value)",
+        index,
+    )
+
+
+def test_a_click_sorts_and_a_third_restores(browser, pages):
+    browser.open(pages["ranking"])
+    original = column(browser, 0)
+    button = browser.find("thead button")[6]
+    head = button.find_element("xpath", "..")
+    for state, sign in (("descending", -1), ("ascending", 1)):
+        button.click()
+        assert head.get_attribute("aria-sort") == state
+        values = column(browser, 6)
+        numbers = [float(value) for value in values if value]
+        assert numbers == sorted(numbers, key=lambda value: sign * value)
+        assert values[-1] == ""  # LEEP's dash stays last in both directions
+    button.click()
+    assert head.get_attribute("aria-sort") == "none"
+    assert column(browser, 0) == original
+
+
+def test_text_sorts_as_people_count(browser, pages):
+    browser.open(pages["accuracy"])
+    browser.find("thead button")[0].click()
+    names = column(browser, 0)
+    assert names.index("Sup-A 6 %") < names.index("Sup-A 20 %") < names.index("Sup-A 100 %")
+
+
+def test_the_keyboard_sorts(browser, pages):
+    browser.open(pages["ranking"])
+    button = browser.find("thead button")[5]
+    browser.run("arguments[0].focus()", button)
+    ActionChains(browser.driver).send_keys(Keys.ENTER).perform()
+    assert button.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+    outline = "return getComputedStyle(arguments[0]).outlineStyle"
+    assert browser.run(outline, button) == "solid"
+
+
+def test_the_header_stays_in_sight(browser, pages):
+    browser.open(pages["accuracy"], 420)
+    top = "return document.querySelector('thead th').getBoundingClientRect().top"
+    box = "return document.querySelector('.ck-scroll').getBoundingClientRect().top"
+    browser.run("document.querySelector('.ck-scroll').scrollTo(300, 400)")
+    assert browser.run(top) == pytest.approx(browser.run(box), abs=2)
+    left = "return document.querySelector('tbody th').getBoundingClientRect().left"
+    assert browser.run(left) >= 0
+
+
+def test_the_download_is_the_table(browser, pages, run):
+    browser.open(pages["ranking"])
+    link = browser.find("a[download$='.csv']")[0]
+    with urlopen(link.get_attribute("href")) as content:
+        rows = list(csv.DictReader(io.TextIOWrapper(content, encoding="utf-8")))
+    kendall = run.summary.set_index(["group", "measure", "metric"])["mean"]
+    found = {row["measure"]: row["kendall"] for row in rows}
+    assert float(found["N-LEEP"]) == kendall["I+II+III", "nleep", "kendall"]
+    assert found["LEEP"] == ""
+
+
+def test_the_landing_page_says_what_the_tables_say(browser, pages, run):
+    browser.open(pages["landing"])
+    text = browser.run("return document.body.innerText").replace("\xa0", " ")
+    kendall = run.summary.set_index(["group", "measure", "metric"])["mean"]
+    assert f"τ = {kendall['I+II+III', 'nleep', 'kendall'] / 100:.2f}" in text
+    scores = run.scores.query("measure == 'nleep' and status == 'ok'")
+    titles = run.checkpoints.set_index("checkpoint")["title"]
+    cards = browser.find(".ck-card")
+    for card, task in zip(cards, run.tasks["task"], strict=True):
+        first = scores[scores["task"] == task].sort_values("score", ascending=False).iloc[0]
+        assert titles[first["checkpoint"]] in card.text.splitlines()[2:4]
+
+
+def test_the_answer_is_on_the_first_screen(browser, pages):
+    browser.open(pages["landing"])
+    bottoms = "return [...document.querySelectorAll('.ck-card, .ck-tile')].map(box => box.getBoundingClientRect().bottom)"
+    assert max(browser.run(bottoms)) <= 900
+
+
+def hover(browser):
+    """Point at each checkpoint in turn; return what the tooltips say."""
+    texts = []
+    for mark in browser.wait(lambda: browser.find("#chart .mark-symbol path")):
+        ActionChains(browser.driver).move_to_element(mark).perform()
+        browser.wait(lambda: browser.find("#vg-tooltip-element.visible"))
+        texts.append(browser.find("#vg-tooltip-element")[0].text)
+    return texts
+
+
+def test_a_hover_names_the_checkpoint(browser, pages, run):
+    from frames import HOSTILE
+
+    browser.open(pages["scores"])
+    texts = hover(browser)
+    names = {re.search(r"Checkpoint\s*(.*)", text)[1].strip() for text in texts}
+    assert HOSTILE in names
+    assert names <= {*run.checkpoints["title"], HOSTILE}
+    assert len(names) >= 15  # points may lie on top of one another
+    assert browser.errors() == []
+
+
+def test_menus_change_measure_and_task(browser, pages, run):
+    browser.open(pages["scores"])
+    browser.wait(lambda: browser.find("#chart .mark-symbol path"))
+    menus = browser.find("#controls select")
+    assert [menu.find_element("css selector", "option:checked").text for menu in menus] == [
+        *("N-LEEP", "Digits"),
+    ]
+    menus[0].find_element("xpath", "option[.='LEEP']").click()
+    headed = run.scores.query("measure == 'leep' and task == 'digits' and status == 'ok'")
+    browser.wait(lambda: len(browser.find("#chart .mark-symbol path")) == len(headed))
+    metrics = run.metrics.set_index(["group", "task", "measure"])["kendall"]
+    expected = f"Kendall τ = {metrics['I+II+III', 'digits', 'leep']:.2f}".replace("-", "−")
+    assert expected in browser.find("#chart")[0].text
+
+
+def test_dark_screens_get_dark_pages(browser, pages):
+    from ckptrank.report import theme
+
+    for dark, tokens in ((False, theme.LIGHT), (True, theme.DARK)):
+        browser.open(pages["landing"], dark=dark)
+        color = browser.run("return getComputedStyle(document.body).backgroundColor")
+        channels = [int(tokens["paper"][at : at + 2], 16) for at in (1, 3, 5)]
+        assert color == f"rgb({channels[0]}, {channels[1]}, {channels[2]})"
+
+
+def test_print_shows_whole_tables(browser, pages):
+    browser.open(pages["accuracy"])
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        style = "return getComputedStyle(document.querySelector('.ck-scroll')).maxHeight"
+        assert browser.run(style) == "none"
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
