@@ -6,7 +6,7 @@ import numpy as np
 
 from ckptrank.measures.accounting import add_flops, note
 from ckptrank.measures.checks import check_features, check_labels
-from ckptrank.measures.gram import class_sums, mean_of, require_moderate, row_blocks
+from ckptrank.measures.gram import class_blocks, class_sums, mean_of, require_moderate
 from ckptrank.measures.principal import principal_coordinates
 
 _PAIR_BLOCK = 2**22
@@ -49,13 +49,12 @@ def gbc(
     require_moderate(features)
     labels = check_labels(labels, len(features))
     labels = np.unique(labels, return_inverse=True)[1]
-    mean = mean_of(features)
     if pca_components is not None:
-        features = principal_coordinates(features, mean, pca_components)
-        mean = 0.0
+        features = principal_coordinates(features, mean_of(features), pca_components)
     counts = np.bincount(labels)[:, None]
-    means = class_sums(features, labels, len(counts), mean) / counts
-    variances = _class_variances(features, labels, means + mean) / counts
+    means = class_sums(features, labels, len(counts)) / counts
+    variances = _class_variances(features, labels, means) / counts
+    means -= means.mean(axis=0)  # gaps between means lose less to rounding
     total = _log_overlap(means, np.maximum(variances, variance_floor), covariance)
     note(log_overlap=total)
     return 0.0 - float(np.exp(total))
@@ -64,10 +63,10 @@ def gbc(
 def _class_variances(features: np.ndarray, labels: np.ndarray, means: np.ndarray) -> np.ndarray:
     """Return the (C, D) sums of squared deviations from the class means."""
     sums = np.zeros_like(means)
-    for rows, block in row_blocks(features):
-        squares = np.square(block - means[labels[rows]])
-        sums += class_sums(squares, labels[rows], len(means))
-    add_flops(features.size)
+    for rows, block, present, starts in class_blocks(features, labels):
+        block -= means[labels[rows]]
+        sums[present] += np.add.reduceat(np.square(block, out=block), starts, axis=0)
+    add_flops(3 * features.size)
     return sums
 
 

@@ -44,6 +44,20 @@ def mean_of(features: np.ndarray) -> np.ndarray:
     return origin + total / len(features)
 
 
+def class_blocks(
+    features: np.ndarray, labels: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield blocks of samples sorted by class: (rows, a float64 copy, classes in it, their starts)."""
+    order = np.argsort(labels, kind="stable")
+    step = max(1, _BLOCK_BYTES // (8 * features.shape[1]))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        sorted_labels = labels[rows]
+        starts = np.flatnonzero(np.diff(sorted_labels, prepend=-1))
+        block = features[rows].astype(np.float64, copy=False)
+        yield rows, block, sorted_labels[starts], starts
+
+
 def class_sums(
     features: np.ndarray, labels: np.ndarray, classes: int, center: np.ndarray | float = 0.0
 ) -> np.ndarray:
@@ -52,14 +66,14 @@ def class_sums(
     ``labels``: (N,) integers, or an (N, C) bool matrix in which a sample can be of several classes.
     """
     sums = np.zeros((classes, features.shape[1]))
-    for rows, block in row_blocks(features):
-        if labels.ndim == 2:
-            sums += labels[rows].T.astype(np.float64) @ (block - center)
-            continue
-        order = np.argsort(labels[rows], kind="stable")
-        present, starts = np.unique(labels[rows][order], return_index=True)
-        sums[present] += np.add.reduceat((block - center)[order], starts, axis=0)
     add_flops(2 * features.size)
+    if labels.ndim == 2:
+        for rows, block in row_blocks(features):
+            sums += labels[rows].T.astype(np.float64) @ (block - center)
+        return sums
+    for _, block, present, starts in class_blocks(features, labels):
+        block -= center
+        sums[present] += np.add.reduceat(block, starts, axis=0)
     return sums
 
 

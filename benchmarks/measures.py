@@ -1,0 +1,310 @@
+"""Time every closed-form measure against its textbook form, in one run, and check that they agree.
+
+    OMP_NUM_THREADS=1 python benchmarks/measures.py            # all shapes, about an hour
+    OMP_NUM_THREADS=1 python benchmarks/measures.py --quick    # 3,060 x 2,048 with 101 classes
+
+Writes ``results/measures.csv`` beside this file, one row per shape and measure, and, unless quick,
+``results/measures.svg`` and ``.png``. Seconds are CPU seconds of the call alone (threads added up),
+imports done; the best of three calls below a second. Each call runs in a process of its own, whose
+peak memory (features included) is ``peak_gib``. A textbook form that is expected to take more than
+60 s or 8 GiB is left out, and the column ``note`` says so.
+"""
+
+import argparse
+import csv
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", os.environ["OMP_NUM_THREADS"])
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
+
+import numpy as np  # noqa: E402
+import reference  # noqa: E402
+
+from ckptrank.measures.registry import get_function  # noqa: E402
+
+SAMPLES, DIMENSIONS, CLASSES = (1_000, 3_060, 10_000, 76_128), (512, 2_048), (10, 101, 397)
+QUICK = [(3_060, 2_048, 101)]
+REFERENCE_SECONDS, REFERENCE_GIB, OWN_SECONDS = 60, 8, 600
+COLUMNS = (
+    *("measure", "samples", "dimensions", "classes", "seconds", "peak_gib", "score"),
+    *("reference_seconds", "reference_score", "ratio", "relative_difference", "note"),
+)
+GIB = 2**30
+
+
+@dataclass
+class Data:
+    features: np.ndarray
+    labels: np.ndarray
+
+    def reduced(self) -> np.ndarray:
+        """Return 64 dimensions, in place of principal components, for what comes after PCA."""
+        return np.ascontiguousarray(self.features[:, :64])
+
+    def source_labels(self) -> np.ndarray:
+        return self.features[:, :100].argmax(axis=1)
+
+    def class_means(self) -> tuple[np.ndarray, ...]:
+        """Return means and counts of one half's classes, then of the other's."""
+        parts = []
+        for rows in (slice(None, None, 2), slice(1, None, 2)):
+            labels, features = self.labels[rows], self.features[rows].astype(np.float64)
+            counts = np.bincount(labels)
+            kept = np.flatnonzero(counts)
+            means = np.array([features[labels == label].mean(axis=0) for label in kept])
+            parts += [means, counts[kept]]
+        return tuple(parts)
+
+
+def _supervised(data: Data) -> tuple[np.ndarray, ...]:
+    return data.features, data.labels
+
+
+@dataclass
+class Entry:
+    """``growth``: how the textbook form's time grows with N. ``gib``: its memory, from N and D."""
+
+    method: str
+    textbook: Callable[..., float]
+    arguments: Callable[[Data], tuple] = _supervised
+    parameters: dict | None = None
+    growth: int = 1
+    gib: Callable[[int, int, int], float] = lambda n, d, c: 3 * n * d * 8 / GIB
+
+
+def _pairs_gib(n: int, d: int, c: int) -> float:
+    return 5 * n * n * 8 / GIB
+
+
+ENTRIES = {
+    "lfc": Entry("lfc", reference.lfc, growth=2, gib=_pairs_gib),
+    "logme": Entry("logme", reference.logme),
+    "h_score": Entry("h_score", reference.h_score),
+    "h_score (shrunk)": Entry(
+        "h_score", reference.h_score_shrunk, parameters={"shrinkage": "ledoit_wolf"}
+    ),
+    "transrate": Entry("transrate", reference.transrate),
+    "gbc": Entry("gbc", reference.gbc),
+    "gbc (after PCA)": Entry(
+        "gbc",
+        reference.gbc_pairs,
+        lambda data: (data.reduced(), data.labels),
+        {"pca_components": None},
+    ),
+    "sfda": Entry("sfda", reference.sfda),
+    "parc": Entry("parc", reference.parc, growth=2, gib=_pairs_gib),
+    "rsa": Entry(
+        "rsa", reference.rsa, lambda data: (data.features, data.reduced()), growth=2, gib=_pairs_gib
+    ),
+    "etran": Entry("etran", reference.etran, lambda data: (data.features,)),
+    "etran (classification)": Entry(
+        "etran", reference.etran_classification, parameters={"classification": True}
+    ),
+    "ncti": Entry("ncti", reference.ncti),
+    "pactran": Entry("pactran", reference.pactran),
+    "feature_sparsity": Entry(
+        "feature_sparsity", reference.feature_sparsity, lambda data: (data.features,)
+    ),
+    "nce": Entry("nce", reference.nce, lambda data: (data.source_labels(), data.labels)),
+    "domain_similarity": Entry(
+        "domain_similarity",
+        reference.domain_similarity,
+        Data.class_means,
+        {"min_count": 1},
+        growth=0,
+        gib=lambda n, d, c: 2 * 2 * c**3 * 8 / GIB,
+    ),
+}
+
+
+def make_data(samples: int, dimensions: int, classes: int) -> Data:
+    """Return float32 features as pooled ReLU maps look: sparse, correlated, with class structure."""
+    generator = np.random.default_rng(0)
+    labels = generator.permutation(np.arange(samples) % classes)
+    factors = generator.standard_normal((64, dimensions)) / 8
+    centers = 0.3 * generator.standard_normal((classes, dimensions))
+    features = np.empty((samples, dimensions), dtype=np.float32)
+    for start in range(0, samples, 8192):
+        rows = slice(start, start + 8192)
+        count = len(labels[rows])
+        values = generator.standard_normal((count, 64)) @ factors + centers[labels[rows]]
+        values += 0.5 * generator.standard_normal((count, dimensions))
+        features[rows] = 0.3 * np.maximum(values, 0)
+    return Data(features, labels)
+
+
+def _call(function: Callable[..., float], arguments: tuple, parameters: dict, pipe) -> None:
+    """Time a call in this (forked) process and send (score, seconds, peak bytes) back."""
+    best = np.inf
+    for _ in range(3):
+        started = time.process_time()
+        score = float(function(*arguments, **parameters))
+        best = min(best, time.process_time() - started)
+        if best > 1:
+            break
+    pipe.send((score, best, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+
+
+def measure(
+    function: Callable[..., float], arguments: tuple, parameters: dict, limit: float
+) -> tuple[float, float, float] | None:
+    """Return (score, CPU seconds, peak bytes), or None where the wall clock ran past the limit."""
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    worker = fork.Process(target=_call, args=(function, arguments, parameters, sender))
+    worker.start()
+    sender.close()
+    try:
+        return receiver.recv() if receiver.poll(limit) else None
+    except EOFError:
+        raise RuntimeError(f"{function.__module__}.{function.__name__} failed") from None
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def warm_up() -> None:
+    """Call everything once on small data, so that no import is timed."""
+    small = make_data(60, 70, 3)
+    for entry in ENTRIES.values():
+        arguments = entry.arguments(small)
+        get_function(entry.method)(*arguments, **(entry.parameters or {}))
+        entry.textbook(*arguments)
+
+
+def run(shapes: list[tuple[int, int, int]], names: list[str]) -> list[dict]:
+    rows, seen = [], {}
+    for samples, dimensions, classes in shapes:
+        data = make_data(samples, dimensions, classes)
+        for name in names:
+            row = _compare(
+                ENTRIES[name], data, classes, seen.setdefault((name, dimensions, classes), {})
+            )
+            row |= {"measure": name, "samples": samples}
+            row |= {"dimensions": dimensions, "classes": classes}
+            rows.append(row)
+            shown = " ".join(f"{row.get(c, '')!s:.9}" for c in COLUMNS[4:])
+            print(f"{name:24} {samples} x {dimensions}, {classes}: {shown}", flush=True)
+    return rows
+
+
+def _compare(entry: Entry, data: Data, classes: int, slower: dict[int, float]) -> dict:
+    """Return the columns of one row; ``slower`` keeps the textbook's seconds at smaller N."""
+    samples, dimensions = data.features.shape
+    arguments = entry.arguments(data)
+    own = measure(get_function(entry.method), arguments, entry.parameters or {}, OWN_SECONDS)
+    if own is None:
+        return {"note": f"longer than {OWN_SECONDS} s"}
+    score, seconds, peak = own
+    row = {"seconds": seconds, "peak_gib": peak / GIB, "score": score}
+    expected = max((s * (samples / n) ** entry.growth for n, s in slower.items()), default=0)
+    gib = entry.gib(samples, dimensions, classes)
+    if expected > REFERENCE_SECONDS or gib > REFERENCE_GIB:
+        reason = f"{expected:.0f} s" if expected > REFERENCE_SECONDS else f"{gib:.0f} GiB"
+        return row | {"note": f"textbook left out: about {reason}"}
+    textbook = measure(entry.textbook, arguments, {}, 4 * REFERENCE_SECONDS)
+    if textbook is None:
+        slower[samples] = 4.0 * REFERENCE_SECONDS
+        return row | {"note": f"textbook stopped after {4 * REFERENCE_SECONDS} s"}
+    other, other_seconds, _ = textbook
+    slower[samples] = other_seconds
+    difference = abs(score - other) / max(abs(other), np.finfo(float).tiny)
+    row |= {"reference_seconds": other_seconds, "reference_score": other}
+    row |= {"ratio": other_seconds / seconds, "relative_difference": difference}
+    if entry.method in ("parc", "rsa") and samples > 5000:
+        row["note"] = "scored on the default subsample of 5,000"
+    return row
+
+
+def write_csv(rows: list[dict], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+
+
+def draw(table: Path, classes: int = 101) -> None:
+    """Draw seconds over samples, a panel per measure, from the CSV; as SVG and PNG beside it."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with table.open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["classes"]) == classes]
+    names = list(dict.fromkeys(row["measure"] for row in rows))
+    columns = 5
+    lines = -(-len(names) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(14, 2.55 * lines + 0.9), sharex=True, sharey=True
+    )
+    colors = {512: "#0072B2", 2048: "#D55E00"}
+    for axis, name in zip(axes.flat, names, strict=False):
+        for dimensions, color in colors.items():
+            chosen = [
+                r for r in rows if r["measure"] == name and int(r["dimensions"]) == dimensions
+            ]
+            for column, style, width in (("reference_seconds", "--", 1.2), ("seconds", "-", 2.0)):
+                points = [(int(r["samples"]), float(r[column])) for r in chosen if r[column]]
+                if points:
+                    axis.plot(
+                        *zip(*points, strict=True), style, color=color, lw=width, marker="o", ms=3
+                    )
+        ratios = [
+            r["ratio"]
+            for r in rows
+            if r["measure"] == name
+            and r["ratio"]
+            and (int(r["samples"]), int(r["dimensions"])) == (3060, 2048)
+        ]
+        axis.set_title(name, fontsize=10, loc="left")
+        if ratios:
+            axis.text(0.97, 0.04, f"{float(ratios[0]):.3g} x", transform=axis.transAxes, ha="right")
+        axis.set(xscale="log", yscale="log")
+        axis.grid(alpha=0.3, lw=0.5)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes.flat[len(names) :]:
+        axis.set_axis_off()
+    for axis in axes[-1]:
+        axis.set_xlabel("samples")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("CPU seconds")
+    key = [plt.Line2D([], [], color=c, lw=2, label=f"D = {d:,}") for d, c in colors.items()]
+    key += [plt.Line2D([], [], color="0.3", ls="-", lw=2, label="ckptrank")]
+    key += [plt.Line2D([], [], color="0.3", ls="--", lw=1.2, label="textbook")]
+    figure.legend(handles=key, loc="upper right", ncol=4, frameon=False)
+    title = f"Closed-form measures, {classes} classes; the number is textbook / ckptrank at 3,060 x 2,048"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.tight_layout(rect=(0, 0, 1, 0.985))
+    for suffix in (".svg", ".png"):
+        figure.savefig(table.with_suffix(suffix), dpi=130)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one shape, no figure")
+    parser.add_argument("--measures", nargs="+", choices=list(ENTRIES), default=list(ENTRIES))
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "measures.csv")
+    parser.add_argument("--draw-only", action="store_true", help="redraw the figure from the CSV")
+    arguments = parser.parse_args()
+    if not arguments.draw_only:
+        shapes = [(n, d, c) for d in DIMENSIONS for c in CLASSES for n in SAMPLES]
+        warm_up()
+        write_csv(run(QUICK if arguments.quick else shapes, arguments.measures), arguments.output)
+    if not arguments.quick:
+        draw(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
