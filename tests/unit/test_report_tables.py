@@ -23,6 +23,7 @@ from ckptrank.report.text import (
     escape_latex,
     escape_markdown,
     fixed,
+    inert,
     listed,
     significant,
 )
@@ -123,6 +124,12 @@ def test_escapes_of_latex_and_markdown():
     assert escape_latex(r"a_b & 5 % $x$ \y") == r"a\_b \& 5 \% \$x\$ \textbackslash{}y"
     assert escape_latex("α = 0.5 ≥") == r"$\alpha$ = 0.5 $\geq$"
     assert escape_markdown("a|b *c* <b>") == r"a\|b \*c\* &lt;b&gt;"
+
+
+@given(st.text(st.sampled_from("<>/!-script "), max_size=20))
+def test_inert_text_cannot_end_a_script(text):
+    assert not re.search("</|<!", inert(text))
+    assert inert(text).replace("\u2215", "/").replace("\u01c3", "!") == text
 
 
 # the neutral table

@@ -50,6 +50,15 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]#|!~$])", r"\\\1", text).replace("\n", " ")
 
 
+def inert(text: str) -> str:
+    """Return ``text`` with its look kept and no ``</`` or ``<!`` in it.
+
+    Snakemake writes labels, params and wildcards of the report's results as JSON into a script element
+    without escaping these two, which end or upset the script: the whole report would stay blank.
+    """
+    return text.replace("</", "<\u2215").replace("<!", "<\u01c3")
+
+
 def is_number(value: object) -> bool:
     """True for a number that is not NaN (infinities count)."""
     return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
