@@ -18,8 +18,8 @@ def domain_similarity(
 ) -> float:
     """Return exp(-gamma x earth mover's distance) between source and target class means.
 
-    Cui et al. 2018, "Large Scale Fine-Grained Categorization and Domain-Specific Transfer Learning",
-    equations 1 to 3: each domain is its class means in the checkpoint's features, weighted by the
+    Cui et al. 2018, "Large Scale Fine-Grained Categorization and Domain-Specific Transfer Learning":
+    each domain is its class means in the checkpoint's features, weighted by the
     classes' shares of its images; the ground distance is Euclidean; the earth mover's distance is the
     least mean distance over which one weighting can be moved onto the other. Solved exactly as a
     linear programme (HiGHS), to about 1e-9 relative.

@@ -24,11 +24,11 @@ def etran(
     """Return the energy score: how far the target samples look in-distribution to the checkpoint.
 
     Gholami et al. 2023, "ETran: Energy-Based Transferability Estimation": minus the free energy of a
-    sample, log sum_d exp(f_d), averaged over the samples. The paper takes it on the features, so that
-    checkpoints without a head have a score; pass logits as ``features`` for the energy of a head.
+    sample, log sum_d exp(f_d), averaged over the samples. Taken on the features, as the authors' code does, so
+    that checkpoints without a head have a score; pass logits as ``features`` for the energy of a head.
 
-    ``fraction``: average over this share of the samples, those of lowest score. The paper's energy is
-    over all of them (the default); the authors' code keeps 0.005, at least one sample here.
+    ``fraction``: average over this share of the samples, those of lowest score (at least one). The
+    default is all of them; the authors' code keeps the lowest 0.005.
     ``classification``: add the paper's second term, the mean posterior of the true class under a
     linear discriminant with SFDA's shrinkage (no mixing noise, no further softmax); needs labels. The
     two terms have different units, see the notes ``energy`` and ``classification``. The authors' code

@@ -26,7 +26,7 @@ def h_score(
     """Return trace(cov(f)^-1 cov(E[f | y])): how much of the features' variance tells the classes.
 
     Bao et al. 2019, "An Information-Theoretic Approach to Transferability in Task Transfer
-    Learning", definition 2, with the pseudo-inverse where cov(f) is singular. ``"ledoit_wolf"``:
+    Learning", with the pseudo-inverse where cov(f) is singular. ``"ledoit_wolf"``:
     Ibrahim et al. 2021, "Newer is not always better": cov(f) is shrunk to
     (1 - a) cov(f) + a (trace cov(f) / D) I and the score is (1 - a) trace(shrunk^-1 cov(E[f | y])),
     a from Ledoit and Wolf 2004. Both covariances have the same divisor (it cancels in the plain score;
@@ -103,7 +103,7 @@ def _shrunk(
 
 
 def _ledoit_wolf(products: np.ndarray, features: np.ndarray, mean: np.ndarray) -> float:
-    """Return the shrinkage of Ledoit and Wolf 2004 (lemma 3.2 and following, divisor N)."""
+    """Return the shrinkage of Ledoit and Wolf 2004, divisor N, as scikit-learn has it."""
     samples, dimensions = features.shape
     fourth = sum(
         np.square(np.square(block - mean).sum(axis=1)).sum() for _, block in row_blocks(features)

@@ -44,7 +44,7 @@ METHODS: dict[str, Method] = {
             *("source_class_means", "source_class_counts"),
             *("target_class_means", "target_class_counts"),
         ),
-        reference="Cui et al. 2018, equations 1 to 3",
+        reference="Cui et al. 2018",
     ),
     "early_stopped_finetune": Method(
         "Fine-tune (early stopped)",
