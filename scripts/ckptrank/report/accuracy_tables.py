@@ -106,8 +106,8 @@ def render_missing_table(frames: Frames) -> Table:
         for status, checkpoints, measures, tasks, reason in _grouped(lost):
             shown = (
                 listed([names.get(name, name) for name in checkpoints]),
-                listed([measure_names.get(name, name) for name in measures]),
-                listed([task_names.get(name, name) for name in tasks]),
+                _listed_or_all(measures, measure_names, "measures"),
+                _listed_or_all(tasks, task_names, "tasks"),
             )
             rows.append((stage, status.replace("_", " "), *shown, reason))
     columns = [
@@ -129,6 +129,12 @@ def render_missing_table(frames: Frames) -> Table:
             "never a zero."
         ),
     )
+
+
+def _listed_or_all(chosen: tuple[str, ...], names: dict[str, str], plural: str) -> str:
+    if len(names) > 2 and set(chosen) == set(names):
+        return f"all {plural}"
+    return listed([names.get(name, name) for name in chosen])
 
 
 def _grouped(lost: pd.DataFrame) -> list[tuple[str, tuple, tuple, tuple, str]]:

@@ -62,10 +62,10 @@ def verdict(own: dict, other: dict) -> str:
 
 
 def interval(entry: dict, unit: float = 1, decimals: int = 2) -> str:
-    """Write an interval as ``[0.46, 0.84]``; nothing where none was computed."""
+    """Write an interval as ``[0.46, 0.84]`` on one line; nothing where none was computed."""
     if math.isnan(entry["low"]) or math.isnan(entry["high"]):
         return ""
-    return f"[{fixed(entry['low'] / unit, decimals)}, {fixed(entry['high'] / unit, decimals)}]"
+    return f"[{fixed(entry['low'] / unit, decimals)},\xa0{fixed(entry['high'] / unit, decimals)}]"
 
 
 def _kendall(frames: Frames, group: str) -> pd.DataFrame:
