@@ -52,33 +52,45 @@ def check_labels(
         raise ValueError(f"{name}: expected integers, got dtype {array.dtype}")
     array = array.astype(np.int64)
     if array.min() < 0:
-        raise ValueError(f"{name}: labels out of range, the smallest is {array.min()} and must be >= 0")
+        raise ValueError(
+            f"{name}: labels out of range, the smallest is {array.min()} and must be >= 0"
+        )
     if classes is None:
         if array.min() == array.max():
             raise ValueError(f"{name}: fewer than two classes, every label is {array[0]}")
     elif array.max() >= classes:
-        raise ValueError(f"{name}: labels out of range, the largest is {array.max()} of {classes} classes")
+        raise ValueError(
+            f"{name}: labels out of range, the largest is {array.max()} of {classes} classes"
+        )
     return array
 
 
-def _check_label_matrix(array: np.ndarray, samples: int, name: str, classes: int | None) -> np.ndarray:
+def _check_label_matrix(
+    array: np.ndarray, samples: int, name: str, classes: int | None
+) -> np.ndarray:
     if len(array) != samples:
         raise ValueError(f"{name}: {len(array)} rows for {samples} samples")
     if array.shape[1] < 1 or (classes is not None and array.shape[1] != classes):
-        raise ValueError(f"{name}: expected {classes or 'at least one'} columns, got {array.shape[1]}")
+        raise ValueError(
+            f"{name}: expected {classes or 'at least one'} columns, got {array.shape[1]}"
+        )
     if not np.isin(array, (0, 1)).all():
         raise ValueError(f"{name}: a multi-label matrix holds only 0 and 1")
     return array.astype(bool)
 
 
-def check_probabilities(probabilities: np.ndarray, name: str = "source_probabilities") -> np.ndarray:
+def check_probabilities(
+    probabilities: np.ndarray, name: str = "source_probabilities"
+) -> np.ndarray:
     """Return float64 (N, Z) rows that are non-negative and sum to one (within 1e-3, renormalised)."""
     array = check_features(probabilities, name)
     if array.min() < 0:
         raise ValueError(f"{name}: negative probability {array.min():g}")
     totals = array.sum(axis=1, keepdims=True)
     if np.abs(totals - 1).max() > 1e-3:
-        raise ValueError(f"{name}: rows must sum to 1, one sums to {totals[np.abs(totals - 1).argmax()][0]:g}")
+        raise ValueError(
+            f"{name}: rows must sum to 1, one sums to {totals[np.abs(totals - 1).argmax()][0]:g}"
+        )
     return array / totals
 
 
