@@ -21,8 +21,8 @@ _CHUNK = 8192
 class Gaussian:
     """``mass``: the sum of the weights. ``log_scale``: the log density at the mean.
 
-    Either ``axes`` (d, m), orthonormal, with ``variances`` (m,) beyond ``reg``, or the ``cholesky``
-    factor (d, d, lower, Fortran order) of the covariance.
+    Either ``axes`` (d, m), orthonormal, with ``variances`` (m,) beyond ``reg``, or ``whitener``
+    (d, d, lower, Fortran order), the inverse of the covariance's Cholesky factor.
     """
 
     mass: float
@@ -31,14 +31,14 @@ class Gaussian:
     log_scale: float
     axes: np.ndarray | None = None
     variances: np.ndarray | None = None
-    cholesky: np.ndarray | None = None
+    whitener: np.ndarray | None = None
 
     def log_density(self, samples: np.ndarray) -> np.ndarray:
         """Return the log density at each row of ``samples`` (n, d)."""
         centred = samples - self.mean
-        if self.cholesky is not None:
+        if self.whitener is not None:
             add_flops(samples.size * samples.shape[1])
-            whitened = blas.dtrsm(1.0, self.cholesky, centred.T, lower=1, overwrite_b=1)
+            whitened = blas.dtrmm(1.0, self.whitener, centred.T, lower=1, overwrite_b=1)
             return self.log_scale - 0.5 * np.einsum("ij,ij->j", whitened, whitened)
         add_flops(4 * len(samples) * self.axes.size)
         inside = centred @ self.axes
@@ -56,8 +56,8 @@ class Gaussian:
         marginal of those coordinates is ``||factor u||^2`` where ``scale`` is 0, and
         ``scale ||u||^2 - ||factor u||^2`` otherwise. It is a lower bound of the whole distance.
         """
-        if self.cholesky is not None:
-            return lapack.dtrtri(self.cholesky[:count, :count], lower=1)[0], 0.0
+        if self.whitener is not None:
+            return self.whitener[:count, :count], 0.0
         if not self.axes.size:
             return np.zeros((1, count)), 1 / self.reg
         vectors, singular, _ = np.linalg.svd(
@@ -92,9 +92,10 @@ def fit_gaussian(
     rounding = dimensions * np.finfo(np.float64).eps * float(covariance.diagonal().max())
     covariance.flat[:: dimensions + 1] += max(reg, rounding)
     cholesky, _ = lapack.dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
-    add_flops(dimensions**2 * (len(rows) + dimensions / 3))
-    log_scale = -0.5 * dimensions * np.log(2 * np.pi) - float(np.log(cholesky.diagonal()).sum())
-    return Gaussian(mass, mean, reg, log_scale, cholesky=cholesky)
+    whitener, _ = lapack.dtrtri(cholesky, lower=1, overwrite_c=1)
+    add_flops(dimensions**2 * (len(rows) + 2 * dimensions / 3))
+    log_scale = float(np.log(whitener.diagonal()).sum()) - 0.5 * dimensions * np.log(2 * np.pi)
+    return Gaussian(mass, mean, reg, log_scale, whitener=whitener)
 
 
 def _fit_thin(members: np.ndarray, weights: np.ndarray, mass: float, reg: float) -> Gaussian:

@@ -2,8 +2,8 @@
 
 ``GaussianMixture(random_state=seed)`` starts from ``KMeans(n_init=1, random_state=seed)``: greedy
 k-means++ seeding, then Lloyd's iterations. Both are done here by the same steps, with the same
-random numbers and the same rules for convergence and for empty clusters, so the labels are equal
-but for ties within rounding. Being here saves the 1.2 s that importing scikit-learn costs every
+random numbers, in the same order of operations and by the same rules for convergence and empty clusters,
+so that the labels are equal but for ties within rounding. Being here saves the 1.2 s that importing scikit-learn costs every
 job, and at thousands of clusters most of the seeding, which then takes longer than all the rest:
 scikit-learn computes the distance of every sample to every candidate, but few samples come nearer
 to a new centre, and the leading coordinates of a PCA are enough to rule most of them out.
@@ -21,7 +21,11 @@ _FEW = 64
 def kmeans(
     samples: np.ndarray, clusters: int, seed: int, *, max_iter: int = 300, tol: float = 1e-4
 ) -> tuple[np.ndarray, int]:
-    """Return the labels (N,) of ``samples`` (N, d), centred and in order of variance, and iterations."""
+    """Return the labels (N,) of ``samples`` (N, d) and the number of iterations.
+
+    Any samples will do; those whose leading coordinates vary most take least time.
+    """
+    samples = samples - samples.mean(axis=0)
     centres = samples[kmeans_plusplus(samples, clusters, np.random.RandomState(seed))]
     labels = np.full(len(samples), -1)
     threshold = tol * float(samples.var(axis=0).mean())
@@ -29,7 +33,7 @@ def kmeans(
         before, labels = labels, _nearest(samples, centres)
         if np.array_equal(labels, before):
             return labels, iteration
-        moved = _class_means(samples, labels, centres)
+        moved = _cluster_means(samples, labels, centres)
         shift = float(np.square(moved - centres).sum())
         centres = moved
         if shift <= threshold:
@@ -47,7 +51,8 @@ def kmeans_plusplus(
     seeds = np.empty(clusters, dtype=np.int64)
     seeds[0] = random_state.choice(count, p=np.full(count, 1 / count))
     nearest = _squared_distances(samples, norms, seeds[:1])[0]
-    potential = float(nearest.sum())
+    ones = np.ones(count)
+    potential = nearest @ ones
     screen = _Screen(samples, norms) if dimensions >= _FEW else None
     for step in range(1, clusters):
         draws = random_state.uniform(size=trials) * potential
@@ -56,9 +61,9 @@ def kmeans_plusplus(
             options = screen.nearest_with(candidates, nearest)
         else:
             options = np.minimum(_squared_distances(samples, norms, candidates), nearest)
-        potentials = options.sum(axis=1)
+        potentials = options @ ones
         best = int(potentials.argmin())
-        nearest, potential = options[best], float(potentials[best])
+        nearest, potential = options[best], potentials[best]
         seeds[step] = candidates[best]
     return seeds
 
@@ -104,15 +109,15 @@ class _Screen:
 def _squared_distances(samples: np.ndarray, norms: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return the squared distances (R, N) of the samples to those at ``rows``."""
     distances = (-2 * samples[rows]) @ samples.T
-    distances += norms
     distances += norms[rows, None]
+    distances += norms
     add_flops(2 * len(rows) * samples.size)
     return np.maximum(distances, 0, out=distances)
 
 
 def _nearest(samples: np.ndarray, centres: np.ndarray) -> np.ndarray:
     labels = np.empty(len(samples), dtype=np.int64)
-    norms = np.square(centres).sum(axis=1)
+    norms = np.einsum("ij,ij->i", centres, centres)
     step = max(1, _BLOCK_CELLS // len(centres))
     for start in range(0, len(samples), step):
         block = slice(start, start + step)
@@ -121,7 +126,7 @@ def _nearest(samples: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return labels
 
 
-def _class_means(samples: np.ndarray, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def _cluster_means(samples: np.ndarray, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Return the means of the clusters; an empty one takes the sample farthest from its centre."""
     counts = np.bincount(labels, minlength=len(centres))
     order = np.argsort(labels, kind="stable")
@@ -139,6 +144,6 @@ def _class_means(samples: np.ndarray, labels: np.ndarray, centres: np.ndarray) -
                 sums[new] = samples[row]
                 counts[labels[row]] -= 1
                 counts[new] = 1
-    means = sums / np.maximum(counts, 1)[:, None]
+    means = sums * (1 / np.maximum(counts, 1))[:, None]
     means[counts == 0] = means[counts.argmax()]
     return means

@@ -21,6 +21,7 @@ MASS_FLOOR = 10 * np.finfo(np.float64).eps
 # A member's share of its component below which it does not change the component's moments.
 _NEGLIGIBLE = 1e-20
 _BLOCK_CELLS = 2**22
+_BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Mixture(ABC):
         self, samples: np.ndarray, floor: float = FLOOR
     ) -> tuple[Responsibilities, float]:
         """Return P(component | sample) above exp(floor), and the mean log-likelihood (the E step)."""
-        step = max(1, min(len(samples), _BLOCK_CELLS // self.components))
+        step = max(1, min(_BLOCK_ROWS, _BLOCK_CELLS // self.components))
         found, total = [], 0.0
         for start in range(0, len(samples), step):
             relative = self._log_joint(samples[start : start + step], floor)
