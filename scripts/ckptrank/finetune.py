@@ -25,7 +25,7 @@ from ckptrank.files import atomic_path
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
 from ckptrank.seeds import seed_from
-from ckptrank.zoo.optimisers import SGD
+from ckptrank.optimisers import SGD
 
 logger = logging.getLogger("ckptrank")
 EVALUATION_BATCH = 256

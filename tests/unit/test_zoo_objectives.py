@@ -21,7 +21,7 @@ from ckptrank.zoo.objectives.pretext import (
     shuffle_tiles,
 )
 from ckptrank.zoo.objectives.supervised import SemiSupervised
-from ckptrank.zoo.optimisers import SGD, AdamW
+from ckptrank.optimisers import SGD, AdamW
 
 CLASSES = 4
 

@@ -8,7 +8,7 @@ from torch import nn
 from ckptrank.errors import PairFault
 from ckptrank.zoo import pretrain as module
 from ckptrank.zoo.architectures import build
-from ckptrank.zoo.optimisers import SGD, AdamW
+from ckptrank.optimisers import SGD, AdamW
 from ckptrank.zoo.pretrain import (
     MEAN,
     STD,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ckptrank.errors import PairFault
 from ckptrank.zoo.architectures import Encoder, build
 from ckptrank.zoo.objectives import UNLABELLED, Objective, build_objective
-from ckptrank.zoo.optimisers import SGD, AdamW
+from ckptrank.optimisers import SGD, AdamW
 
 IMAGE_SIZE = 32  # pixels, the side of every image of the built-in benchmark
 # The preprocessing of every zoo network, of pixels in 0..1: (pixel - MEAN) / STD. On bytes that is
