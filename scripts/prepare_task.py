@@ -3,14 +3,18 @@
 from ckptrank.errors import PairFault
 from ckptrank.log import run_job
 from ckptrank.tasks import load_task
+from ckptrank.tasks.inspection import inspect_task
 from ckptrank.tasks.store import save_failed, save_task
 
 with run_job(snakemake) as log:
+    definition = snakemake.params.definition
     try:
-        task = load_task(snakemake.params.definition)
+        task, findings = inspect_task(
+            load_task(definition), definition.get("on_bad_image", "error")
+        )
     except PairFault as fault:
         log.error("%s", fault)
         save_failed(snakemake.output[0], f"task: {fault}")
     else:
-        save_task(task, snakemake.output[0])
+        save_task(task, snakemake.output[0], findings)
         log.info("%d training and %d test samples", len(task.train_labels), len(task.test_labels))

@@ -1,6 +1,5 @@
 """One forward pass of a checkpoint over the train and test images of a task, streamed to HDF5."""
 
-import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +8,14 @@ import numpy as np
 import torch
 
 from ckptrank.checkpoints.network import Network
-from ckptrank.device import describe
+from ckptrank.device import choose_precision, describe
 from ckptrank.errors import PairFault
 from ckptrank.features import FeatureWriter, create_features
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
+from ckptrank.threads import map_ahead
 
-logger = logging.getLogger("ckptrank")
+READ_AHEAD = 3
 
 
 def extract_features(
@@ -28,19 +28,26 @@ def extract_features(
     attributes: Mapping[str, object],
     batch_size: int,
     device: torch.device,
+    precision: str = "float32",
 ) -> None:
-    """Write the feature file of a pair. Raises :class:`PairFault` when features are not finite."""
+    """Write the feature file of a pair. Raises :class:`PairFault` when features are not finite.
+
+    ``precision``: ``float32``, or ``bfloat16`` for automatic mixed precision on devices that have it
+    (:func:`~ckptrank.device.choose_precision` says what others do).
+    """
+    chosen = choose_precision(precision, device)
     network = network.to(device, memory_format=torch.channels_last).eval()
     with create_features(path, checkpoint, task) as writer:
         started = time.perf_counter()
         for split, data in splits.items():
             writer.add_split(split, data.labels, np.arange(len(data)))
-            _extract_split(network, split, data, writer, batch_size, device)
+            _extract_split(network, split, data, writer, batch_size, device, chosen)
         writer.set_attributes(
             **attributes,
             preprocessing=network.preprocessing.to_dict(),
             seconds=time.perf_counter() - started,
             device=describe(device),
+            precision=str(chosen).removeprefix("torch."),
             versions={"torch": torch.__version__, "numpy": np.__version__},
         )
 
@@ -53,18 +60,41 @@ def _extract_split(
     writer: FeatureWriter,
     batch_size: int,
     device: torch.device,
+    precision: torch.dtype,
 ) -> None:
-    for start in progress(range(0, len(data), batch_size), description=split, unit="batch"):
-        rows = np.arange(start, min(start + batch_size, len(data)))
-        features, logits = network(data.batch(rows, device)[0])
-        for name, values in (("features", features), ("logits", logits)):
-            if values is not None and not torch.isfinite(values).all():
-                raise PairFault(
-                    f"{name} of the {split} images {rows[0]}..{rows[-1]} hold NaN or infinity"
-                )
-        writer.write(
-            split,
-            start,
-            features=features.float().cpu().numpy(),
-            logits=None if logits is None else logits.float().cpu().numpy(),
-        )
+    """Read, compute and write at once: a thread reads ahead, and a GPU has the next batch before the
+    results of this one are fetched."""
+    starts = range(0, len(data), batch_size)
+    batches = map_ahead(
+        lambda start: data.read(
+            np.arange(start, min(start + batch_size, len(data))), pinned=device.type == "cuda"
+        ),
+        starts,
+        workers=1,
+        ahead=READ_AHEAD,
+    )
+    computed = None
+    for start, images in zip(
+        progress(starts, description=split, unit="batch"), batches, strict=True
+    ):
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            results = network(images.to(device, non_blocking=True))
+        if computed is not None:
+            _write(writer, split, *computed)
+        computed = start, results
+    _write(writer, split, *computed)
+
+
+def _write(
+    writer: FeatureWriter, split: str, start: int, results: tuple[torch.Tensor | None, ...]
+) -> None:
+    arrays = {
+        name: None if values is None else values.float().cpu().numpy()
+        for name, values in zip(("features", "logits"), results, strict=True)
+    }
+    for name, values in arrays.items():
+        if values is not None and not np.isfinite(values).all():
+            raise PairFault(
+                f"{name} of the {split} images {start}..{start + len(values) - 1} hold NaN or infinity"
+            )
+    writer.write(split, start, **arrays)

@@ -1,12 +1,18 @@
 """Files that are either complete or absent: written under a temporary name, then renamed."""
 
+import fcntl
 import hashlib
 import json
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -27,6 +33,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: str | Path) -> Iterator[None]:
+    """Hold the lock file ``path``, waiting for it; a process that dies gives it back."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def write_text(path: str | Path, text: str) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -44,3 +60,14 @@ def read_json(path: str | Path) -> dict:
 def sha256_of(path: str | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def release_pages(array: "np.ndarray") -> None:
+    """Take a mapped file's pages out of this process's memory; does nothing for other arrays.
+
+    They stay in the system's cache. Without it a process seems to need as much memory as the file.
+    """
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None:
+        array.madvise(mmap.MADV_DONTNEED)

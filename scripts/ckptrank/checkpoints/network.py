@@ -14,15 +14,18 @@ class Preprocessing:
     """How a checkpoint wants its images.
 
     ``size``: side of the square input in pixels. ``crop``: fraction of the resized image's shorter
-    side that the centre crop keeps (1.0: resize the shorter side to ``size``). ``mean`` and ``std``:
-    per RGB channel, on the 0..1 scale.
+    side that the centre crop keeps (1.0: resize the shorter side to ``size``). ``crop_mode``:
+    ``center``, or ``squash`` to resize both sides alike without regard to the aspect ratio before the
+    crop. ``mean`` and ``std``: per RGB channel, on the 0..1 scale. Sizes and crops are rounded as
+    torchvision and timm round them, so that the pixels are theirs.
     """
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     crop: float = 1.0
+    crop_mode: Literal["center", "squash"] = "center"
 
     @classmethod
     def from_dict(cls, values: dict) -> "Preprocessing":
@@ -31,18 +34,29 @@ class Preprocessing:
     def to_dict(self) -> dict:
         return asdict(self)
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether images of the array shape (N, H, W, 3) need no resizing."""
+        return shape[1:3] == (self.size, self.size) and self.crop == 1.0
+
     def fit(self, images: np.ndarray) -> np.ndarray:
         """Resize and crop uint8 (N, H, W, 3) images to (N, size, size, 3); a no-op when they fit."""
-        if images.shape[1:3] == (self.size, self.size) and self.crop == 1.0:
+        if self.fits(images.shape):
             return images
-        return np.stack([self._fit_one(image) for image in images])
+        return np.stack([self.fit_one(Image.fromarray(image)) for image in images])
 
-    def _fit_one(self, image: np.ndarray) -> np.ndarray:
-        height, width = image.shape[:2]
-        scale = self.size / self.crop / min(height, width)
-        shape = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
-        resized = Image.fromarray(image).resize(shape, Image.Resampling[self.interpolation.upper()])
-        left, top = (shape[0] - self.size) // 2, (shape[1] - self.size) // 2
+    def fit_one(self, image: Image.Image) -> np.ndarray:
+        """Resize and crop one RGB image to uint8 (size, size, 3)."""
+        side = int(self.size / self.crop + 1e-6)
+        image = _limit_aspect(image)
+        width, height = image.size
+        if self.crop_mode == "squash":
+            width, height = side, side
+        elif width <= height:
+            width, height = side, int(side * height / width)
+        else:
+            width, height = int(side * width / height), side
+        resized = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
+        left, top = round((width - self.size) / 2.0), round((height - self.size) / 2.0)
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
@@ -50,6 +64,16 @@ class Preprocessing:
         mean = torch.tensor(self.mean, device=images.device) * 255
         std = torch.tensor(self.std, device=images.device) * 255
         return ((images.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+def _limit_aspect(image: Image.Image, most: int = 16) -> Image.Image:
+    """Cut a strip's ends off: resized by its shorter side it would not fit into memory."""
+    width, height = image.size
+    if max(width, height) <= most * min(width, height):
+        return image
+    wide, high = min(width, most * height), min(height, most * width)
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image.crop((left, top, left + wide, top + high))
 
 
 class Network(nn.Module):

@@ -1,20 +1,23 @@
 """A prepared task on disk: one folder with ``task.json`` and NumPy arrays that are read by mapping."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ckptrank.errors import PairFault
-from ckptrank.files import read_json, write_json
-from ckptrank.tasks.task import TaskData
+from ckptrank.files import read_json, release_pages, write_json
+from ckptrank.tasks.image_files import EncodedImages, ImageFiles, PackedImages
+from ckptrank.tasks.inspection import Findings
+from ckptrank.tasks.task import SPLITS, Images, TaskData, is_array
 
-SPLITS = ("train", "test")
+CHUNK = 64 << 20
 
 
 @dataclass(frozen=True)
 class StoredTask:
-    """``facts``: what ``task.json`` says (classes, counts, description)."""
+    """``facts``: what ``task.json`` says (classes, counts, description, warnings, digest)."""
 
     folder: Path
     facts: dict
@@ -23,20 +26,36 @@ class StoredTask:
     def classes(self) -> int:
         return len(self.facts["classes"])
 
-    def images(self, split: str) -> np.ndarray:
-        """Return uint8 (N, H, W, 3), mapped from disk."""
-        return np.load(self.folder / f"{split}_images.npy", mmap_mode="r")
+    def images(self, split: str) -> Images:
+        """Return uint8 (N, H, W, 3), mapped from disk, or encoded images of any size."""
+        images = self.folder / f"{split}_images.npy"
+        if images.is_file():
+            return np.load(images, mmap_mode="r")
+        bounds = self.folder / f"{split}_bounds.npy"
+        if bounds.is_file():
+            return PackedImages(self.folder / f"{split}_images.bin", np.load(bounds))
+        files = read_json(self.folder / f"{split}_files.json")
+        return ImageFiles(Path(files["root"]), tuple(files["paths"]))
 
     def labels(self, split: str) -> np.ndarray:
         return np.load(self.folder / f"{split}_labels.npy")
 
+    def hashes(self, split: str) -> np.ndarray:
+        """Return the hashes (N, 16) that the images had when the task was prepared."""
+        return np.load(self.folder / f"{split}_hashes.npy")
 
-def save_task(task: TaskData, folder: str | Path) -> None:
+
+def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
+    """Write a task that was inspected.
+
+    Image files stay where they are and are listed; images of other sources are copied one by one.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
-        np.save(folder / f"{split}_images.npy", getattr(task, f"{split}_images"))
-        np.save(folder / f"{split}_labels.npy", getattr(task, f"{split}_labels"))
+        _save_images(task.images(split), folder, split)
+        np.save(folder / f"{split}_labels.npy", task.labels(split))
+        np.save(folder / f"{split}_hashes.npy", findings.hashes[split])
     write_json(
         folder / "task.json",
         {
@@ -47,8 +66,37 @@ def save_task(task: TaskData, folder: str | Path) -> None:
             "test_samples": len(task.test_labels),
             "multi_label": task.train_labels.ndim == 2,
             "description": task.description,
+            **findings.to_dict(),
         },
     )
+
+
+def _save_images(images: Images, folder: Path, split: str) -> None:
+    if isinstance(images, ImageFiles):
+        write_json(
+            folder / f"{split}_files.json", {"root": str(images.root), "paths": images.paths}
+        )
+    elif is_array(images):
+        _save_array(images, folder / f"{split}_images.npy")
+    else:
+        packed = PackedImages.write(folder / f"{split}_images.bin", _contents(images))
+        np.save(folder / f"{split}_bounds.npy", packed.bounds)
+
+
+def _contents(images: EncodedImages) -> Iterator[bytes]:
+    return (images.read(row) for row in range(len(images)))
+
+
+def _save_array(images: np.ndarray, path: Path) -> None:
+    """Write what ``np.save`` writes, a chunk at a time: the array may be a file larger than memory."""
+    rows = max(1, CHUNK // (images.nbytes // len(images)))
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "|u1", "fortran_order": False, "shape": tuple(images.shape)}
+        )
+        for start in range(0, len(images), rows):
+            np.ascontiguousarray(images[start : start + rows]).tofile(file)
+            release_pages(images)
 
 
 def save_failed(folder: str | Path, reason: str) -> None:

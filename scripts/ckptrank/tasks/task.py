@@ -1,17 +1,27 @@
 """What every task source returns: two labelled splits of images, checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ckptrank.errors import PairFault
+from ckptrank.tasks.image_files import EncodedImages
+
+Images = np.ndarray | EncodedImages
+SPLITS = ("train", "test")
+
+
+def is_array(images: Images) -> bool:
+    """Whether images are an array (or what reads like one, say an HDF5 data set), not encoded files."""
+    return hasattr(images, "shape")
 
 
 @dataclass(frozen=True, eq=False)
 class TaskData:
     """A downstream task.
 
-    ``train_images``, ``test_images``: (N, H, W, 3) uint8 RGB, the same H and W in both.
+    ``train_images``, ``test_images``: (N, H, W, 3) uint8 RGB, the same H and W in both; or N encoded
+    images of any size.
     ``train_labels``, ``test_labels``: (N,) int64 in 0..C-1, or (N, C) uint8 of 0 and 1 for a
     multi-label task; C = ``len(classes)`` >= 2, and each class has a training sample.
 
@@ -19,19 +29,22 @@ class TaskData:
     """
 
     classes: tuple[str, ...]
-    train_images: np.ndarray
+    train_images: Images
     train_labels: np.ndarray
-    test_images: np.ndarray
+    test_images: Images
     test_labels: np.ndarray
     description: str = ""
 
     def __post_init__(self) -> None:
         self._check_classes()
-        for split in ("train", "test"):
-            images = getattr(self, f"{split}_images")
-            _check_images(images, f"{split}_images")
-            self._check_labels(getattr(self, f"{split}_labels"), len(images), f"{split}_labels")
-        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+        for split in SPLITS:
+            _check_images(self.images(split), f"{split}_images")
+            self._check_labels(self.labels(split), len(self.images(split)), f"{split}_labels")
+        if is_array(self.train_images) != is_array(self.test_images):
+            raise PairFault("test_images: one split is an array and the other is not")
+        if is_array(self.train_images) and (
+            self.train_images.shape[1:] != self.test_images.shape[1:]
+        ):
             raise PairFault(
                 f"test_images: of shape {self.test_images.shape[1:]}, "
                 f"but train_images are {self.train_images.shape[1:]}"
@@ -44,12 +57,26 @@ class TaskData:
     def multi_label(self) -> bool:
         return self.train_labels.ndim == 2
 
+    def images(self, split: str) -> Images:
+        return getattr(self, f"{split}_images")
+
+    def labels(self, split: str) -> np.ndarray:
+        return getattr(self, f"{split}_labels")
+
+    def limited_to(self, split: str, rows: np.ndarray) -> "TaskData":
+        """Return the task with the rows ``rows`` (sorted) of one split alone."""
+        images = self.images(split)
+        kept = images[rows] if is_array(images) else images.limited_to(rows)
+        return replace(
+            self, **{f"{split}_images": kept, f"{split}_labels": self.labels(split)[rows]}
+        )
+
     def _check_classes(self) -> None:
         if len(self.classes) < 2:
             raise PairFault(f"classes: a task needs at least two, got {len(self.classes)}")
         if len(set(self.classes)) < len(self.classes):
             twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
-            raise PairFault(f"classes: named more than once: {_listing(twice)}")
+            raise PairFault(f"classes: named more than once: {listing(twice)}")
 
     def _check_labels(self, labels: np.ndarray, samples: int, name: str) -> None:
         dtypes = {1: np.int64, 2: np.uint8}
@@ -75,16 +102,21 @@ class TaskData:
             counts = np.bincount(self.train_labels, minlength=len(self.classes))
         missing = [name for name, count in zip(self.classes, counts, strict=True) if count == 0]
         if missing:
-            raise PairFault(f"train_labels: no training sample of {_listing(missing)}")
+            raise PairFault(f"train_labels: no training sample of {listing(missing)}")
 
 
-def _check_images(images: np.ndarray, name: str) -> None:
+def _check_images(images: Images, name: str) -> None:
+    if not is_array(images):
+        if not len(images):
+            raise PairFault(f"{name}: the split is empty")
+        return
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
         raise PairFault(f"{name}: expected (N, H, W, 3) uint8, got {images.shape} {images.dtype}")
     if images.size == 0:
         raise PairFault(f"{name}: the split is empty, shape {images.shape}")
 
 
-def _listing(names: list[str], most: int = 5) -> str:
+def listing(names: list[str], most: int = 5) -> str:
+    """Return the first few names, quoted, and how many more there are."""
     listed = ", ".join(repr(name) for name in names[:most])
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more"

@@ -1,0 +1,77 @@
+"""A CSV file that lists images with their labels."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ckptrank.archives import locate
+from ckptrank.errors import PairFault
+from ckptrank.tasks.image_files import ImageFiles
+from ckptrank.tasks.labels import mark_labels, number_labels, split_rows
+from ckptrank.tasks.task import TaskData
+
+SEPARATOR = "|"
+
+
+def load(definition: dict) -> TaskData:
+    """Load ``{"source": "manifest", "path": "images.csv"}``.
+
+    The file has a header and the columns ``path``, ``label`` and ``split`` (``train`` or ``test``);
+    without a column ``split``, ``test_fraction`` of the rows is held out, stratified and chosen by
+    ``seed``. Paths are relative to ``root``, by default the file's own folder; ``root`` may be an
+    archive. Labels separated by ``|`` make a multi-label task, ``multi_label: true`` makes one
+    where no row has two; there, an empty label is a sample of no class. A ``.tsv`` file has tabs.
+    Raises :class:`PairFault` naming the line or column that is wrong.
+    """
+    path = locate(definition["path"], definition.get("sha256"))
+    root = locate(definition["root"]) if "root" in definition else path.parent
+    rows = _read(path)
+    if not rows:
+        raise PairFault(f"{path}: has no rows")
+    several = definition.get("multi_label", any(SEPARATOR in row["label"] for row in rows))
+    if several:
+        sets = [[name for name in row["label"].split(SEPARATOR) if name] for row in rows]
+        classes = sorted({name for names in sets for name in names})
+        labels = mark_labels(sets, classes)
+    else:
+        names = [row["label"] for row in rows]
+        if "" in names:
+            raise PairFault(f"{path}, line {names.index('') + 2}: the label is empty")
+        classes = sorted(set(names))
+        labels = number_labels(names, classes)
+    train, test = _split(path, rows, labels, definition)
+    files = ImageFiles(root, tuple(row["path"] for row in rows))
+    return TaskData(
+        tuple(classes), files.limited_to(train), labels[train], files.limited_to(test), labels[test]
+    )
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        missing = {"path", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise PairFault(f"{path}: has no column {', '.join(sorted(missing))}")
+        rows = []
+        for row in reader:
+            if None in row.values() or None in row:
+                raise PairFault(f"{path}, line {reader.line_num}: not as many fields as the header")
+            rows.append({key: value.strip() for key, value in row.items()})
+    return rows
+
+
+def _split(
+    path: Path, rows: list[dict[str, str]], labels: np.ndarray, definition: dict
+) -> tuple[np.ndarray, np.ndarray]:
+    if "split" not in rows[0]:
+        if "test_fraction" not in definition:
+            raise PairFault(f"{path}: has no column split; add it or give `test_fraction`")
+        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+    splits = np.array([row["split"] for row in rows])
+    wrong = np.flatnonzero(~np.isin(splits, ("train", "test")))
+    if len(wrong):
+        raise PairFault(
+            f"{path}, line {wrong[0] + 2}: split is {splits[wrong[0]]!r}, expected train or test"
+        )
+    return np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
