@@ -1,0 +1,85 @@
+import json
+
+import pandas as pd
+import pytest
+
+from ckptrank.collecting import (
+    collect_checkpoints,
+    collect_ground_truth,
+    collect_measures,
+    collect_scores,
+    collect_tasks,
+    describe_protocol,
+)
+from ckptrank.files import write_json
+
+
+def test_a_failed_checkpoint_keeps_its_row(tmp_path):
+    good = {"checkpoint": "a", "title": "A", "status": "ok", "reason": "", "head_classes": 5}
+    good |= {"forward_flops": 2e9, "parameters": 7}
+    bad = {"checkpoint": "b", "title": "B", "status": "failed", "reason": "no such file"}
+    for card in (good, bad):
+        write_json(tmp_path / card["checkpoint"] / "card.json", card)
+    folders = [tmp_path / "a", tmp_path / "b"]
+    table = collect_checkpoints(folders, {"I": ["a", "b"], "II": ["a"]}).set_index("checkpoint")
+    assert table.loc["a", ["groups", "forward_gflops", "has_head"]].tolist() == ["I;II", 2.0, True]
+    assert table.loc["b", ["groups", "status", "reason"]].tolist() == [
+        "I",
+        "failed",
+        "no such file",
+    ]
+    assert pd.isna(table.loc["b", "forward_gflops"])
+    assert not table.loc["b", "has_head"]
+
+
+def test_tasks_are_described_with_their_titles(tmp_path):
+    write_json(tmp_path / "t" / "task.json", {"status": "ok", "classes": ["x", "y"], "reason": ""})
+    write_json(tmp_path / "u" / "task.json", {"status": "failed", "reason": "one class"})
+    table = collect_tasks([tmp_path / "t", tmp_path / "u"], {"t": "T", "u": "<U>"})
+    assert table["classes"].tolist() == [2, 0]
+    assert table["title"].tolist() == ["T", "<U>"]
+    assert table["reason"].tolist() == ["", "one class"]
+
+
+def test_ground_truth_lists_its_repeats(tmp_path):
+    pair = {"checkpoint": "a", "task": "t", "status": "ok", "reason": "", "accuracy": 0.5}
+    write_json(tmp_path / "a.json", {**pair, "repeat_accuracies": [0.25, 0.75], "noise_sd": 0.25})
+    write_json(tmp_path / "b.json", {**pair, "status": "failed", "reason": "gone"})
+    table = collect_ground_truth([tmp_path / "a.json", tmp_path / "b.json"])
+    assert table["repeats"].tolist() == [2, 0]
+    assert table["repeat_accuracies"].tolist() == ["0.25;0.75", ""]
+
+
+def test_every_measure_of_a_job_becomes_a_row(tmp_path):
+    record = {"score": 0.5, "status": "ok", "reason": "", "seconds": 1.0, "gflops": 2.0}
+    scores = {"k5": {**record, "notes": {"k": 5}}, "k9": {**record, "score": None, "notes": {}}}
+    write_json(
+        tmp_path / "a.json", {"method": "knn", "checkpoint": "a", "task": "t", "scores": scores}
+    )
+    table = collect_scores([tmp_path / "a.json"])
+    assert table["measure"].tolist() == ["k5", "k9"]
+    assert json.loads(table["notes"][0]) == {"k": 5}
+    assert table["score"].isna().tolist() == [False, True]
+
+
+def test_measures_come_before_the_consensus_and_the_baselines():
+    row = {"measure": "knn", "method": "knn", "title": "k-NN", "family": "field"}
+    row |= {"reference": "", "held_out": False, "params": {"k": 5}}
+    protocol = {"score_on": "train", "samples_per_class": None}
+    table = collect_measures([row], protocol, ["consensus", "random"], ["knn"])
+    assert table["measure"].tolist() == ["knn", "consensus", "random"]
+    assert table["params"][0] == '{"k": 5}'
+    assert "no test sample" in table["protocol"][0]
+
+
+@pytest.mark.parametrize(
+    ("score_on", "cap", "held_out", "words"),
+    [
+        ("test", None, True, ["training samples", "scored on the test set"]),
+        ("train", None, True, ["four fifths", "no test sample"]),
+        ("train", 25, False, ["at most 25 training samples per class", "no test sample"]),
+    ],
+)
+def test_the_protocol_is_said_in_words(score_on, cap, held_out, words):
+    text = describe_protocol({"score_on": score_on, "samples_per_class": cap}, held_out)
+    assert all(word in text for word in words)
