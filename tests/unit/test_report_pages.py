@@ -238,6 +238,13 @@ def test_own_methods_are_described_by_their_docstring(tmp_path, monkeypatch):
     assert text.docstring.endswith("More.")
 
 
+def test_parameters_are_the_configured_ones_over_the_defaults():
+    text = Text(render_method_page(FRAMES, "mi_50", GROUPS)).text
+    assert "alpha = 0.5" in text
+    assert "seed = 0" in text
+    assert "labels =" not in text
+
+
 def test_method_page():
     page = render_method_page(FRAMES, "h_score", GROUPS, made_from="made by a test")
     text = Text(page).text

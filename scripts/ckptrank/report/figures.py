@@ -241,7 +241,7 @@ def plot_stages(stages: pd.DataFrame, path_svg: str | Path, path_pdf: str | Path
                 va="center",
                 fontsize=7.5,
             )
-        panel.set_yticks(places, [shortened(stage) for stage in stages["stage"]])
+        panel.set_yticks(places, [shortened(stage, 40) for stage in stages["stage"]])
         panel.set_ylim(len(stages) - 0.5, -0.5)
         panel.set_xlim(0, 1.25 * reach.max())
         panel.set_xlabel("Seconds, summed over jobs")

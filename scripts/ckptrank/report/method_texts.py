@@ -8,7 +8,7 @@ from pathlib import Path
 
 import markupsafe
 
-from ckptrank.measures.registry import METHODS, locate
+from ckptrank.measures.registry import METHODS, get_parameters, locate
 
 _SCRIPTS = Path(__file__).parents[2]
 
@@ -30,20 +30,34 @@ def written_texts() -> dict[str, dict]:
 
 def read_method_text(method: str) -> MethodText:
     """Return a method's text; what is not written in ``methods.toml`` comes from its docstring."""
-    docstring = _read_docstring(method)
+    function = _find_function(method)
+    docstring = (ast.get_docstring(function) if function else "") or ""
     entry = written_texts().get(method, {})
     summary = entry.get("summary") or " ".join(docstring.split("\n\n")[0].split())
     return MethodText(summary, tuple(entry.get("equations", ())), docstring)
 
 
-def _read_docstring(method: str) -> str:
-    """Return the docstring of a method's function without importing it; empty without one."""
-    module, function = locate(method) if method in METHODS else ("ckptrank.baselines", method)
+def read_defaults(method: str) -> dict[str, str]:
+    """Return the default of each parameter of a registered method, as its source writes it."""
+    if method not in METHODS:
+        return {}
+    function, parameters = _find_function(method), get_parameters(method)
+    defaults = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return {
+        argument.arg: ast.unparse(default)
+        for argument, default in defaults
+        if argument.arg in parameters and default is not None
+    }
+
+
+def _find_function(method: str) -> ast.FunctionDef | None:
+    """Return a method's function as a syntax tree, without importing it."""
+    module, name = locate(method) if method in METHODS else ("ckptrank.baselines", method)
     path = _SCRIPTS.joinpath(*module.split(".")).with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return ast.get_docstring(node) or ""
-    return ""
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node
+    return None
 
 
 @cache

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ckptrank.report import theme
 from ckptrank.report.frames import Frames, in_group, scores_of_group, titles
-from ckptrank.report.method_texts import equation_svg, read_method_text
+from ckptrank.report.method_texts import equation_svg, read_defaults, read_method_text
 from ckptrank.report.ranking_tables import METRIC_COLUMNS
 from ckptrank.report.tables import Cell, Column, Row, Table, html_view
 from ckptrank.report.templating import data_uri, render
@@ -75,10 +75,9 @@ def render_method_page(
 
 
 def _method_facts(facts: pd.Series, scores: pd.DataFrame) -> list[tuple[str, str]]:
-    params = json.loads(facts["params"] or "{}")
-    shown = ", ".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in params.items()
-    )
+    given = json.loads(facts["params"] or "{}")
+    shown = {key: json.dumps(value, ensure_ascii=False) for key, value in given.items()}
+    parameters = {**read_defaults(facts["method"]), **shown}
     ok = scores[scores["status"] == "ok"]
     cost = "not recorded"
     if ok["seconds"].notna().any():
@@ -90,7 +89,10 @@ def _method_facts(facts: pd.Series, scores: pd.DataFrame) -> list[tuple[str, str
     pairs = ", ".join(f"{counts[status]:,} {status.replace('_', ' ')}" for status in counts.index)
     return [
         ("Method", facts["method"]),
-        ("Parameters", shown or "the defaults"),
+        (
+            "Parameters",
+            ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "none",
+        ),
         ("Source", facts["reference"] or "none"),
         ("Samples it saw", facts["protocol"] or "not recorded"),
         ("Cost", cost),
