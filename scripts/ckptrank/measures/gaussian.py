@@ -9,7 +9,6 @@ O(m d) a sample (the Woodbury identity); otherwise a Cholesky factor gives them 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import blas, lapack
 
 from ckptrank.measures.accounting import add_flops
 from ckptrank.measures.mixture import MASS_FLOOR
@@ -22,7 +21,7 @@ class Gaussian:
     """``mass``: the sum of the weights. ``log_scale``: the log density at the mean.
 
     Either ``axes`` (d, m), orthonormal, with ``variances`` (m,) beyond ``reg``, or ``whitener``
-    (d, d, lower, Fortran order), the inverse of the covariance's Cholesky factor.
+    (d, d, lower triangular), the inverse of the covariance's Cholesky factor.
     """
 
     mass: float
@@ -37,9 +36,7 @@ class Gaussian:
         """Return the log density at each row of ``samples`` (n, d)."""
         centred = samples - self.mean
         if self.whitener is not None:
-            add_flops(samples.size * samples.shape[1])
-            whitened = blas.dtrmm(1.0, self.whitener, centred.T, lower=1, overwrite_b=1)
-            return self.log_scale - 0.5 * np.einsum("ij,ij->j", whitened, whitened)
+            return self.log_scale - 0.5 * self._whitened_norms(centred)
         add_flops(4 * len(samples) * self.axes.size)
         inside = centred @ self.axes
         # The part outside of the axes is formed, not had as a difference of squares: a sample of
@@ -48,6 +45,18 @@ class Gaussian:
         distances = np.square(inside) @ (1 / (self.variances + self.reg))
         distances += np.einsum("ij,ij->i", centred, centred) / self.reg
         return self.log_scale - 0.5 * distances
+
+    def _whitened_norms(self, centred: np.ndarray) -> np.ndarray:
+        """Return the squared norms of ``whitener`` times each row, by strips of the lower triangle."""
+        dimensions = centred.shape[1]
+        strip = max(64, dimensions // 4)
+        norms = np.zeros(len(centred))
+        for start in range(0, dimensions, strip):
+            end = min(start + strip, dimensions)
+            whitened = centred[:, :end] @ self.whitener[start:end, :end].T
+            norms += np.einsum("ij,ij->i", whitened, whitened)
+            add_flops(2 * len(centred) * (end - start) * end)
+        return norms
 
     def leading_factor(self, count: int) -> tuple[np.ndarray, float]:
         """Return ``(factor, scale)`` for distances that see the leading ``count`` coordinates only.
@@ -91,11 +100,25 @@ def fit_gaussian(
     # Where features are so large that rounding exceeds reg, rounding takes its place.
     rounding = dimensions * np.finfo(np.float64).eps * float(covariance.diagonal().max())
     covariance.flat[:: dimensions + 1] += max(reg, rounding)
-    cholesky, _ = lapack.dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
-    whitener, _ = lapack.dtrtri(cholesky, lower=1, overwrite_c=1)
-    add_flops(dimensions**2 * (len(rows) + 2 * dimensions / 3))
+    # NumPy's own BLAS throughout: threads of a second one (SciPy's) would compete with its threads.
+    whitener = _invert_lower(np.linalg.cholesky(covariance))
+    add_flops(dimensions**2 * (len(rows) + 2 / 3 * dimensions))
     log_scale = float(np.log(whitener.diagonal()).sum()) - 0.5 * dimensions * np.log(2 * np.pi)
     return Gaussian(mass, mean, reg, log_scale, whitener=whitener)
+
+
+def _invert_lower(matrix: np.ndarray) -> np.ndarray:
+    """Return the inverse of a lower triangular matrix, by halves."""
+    size = len(matrix)
+    if size <= 64:
+        return np.tril(np.linalg.inv(matrix))
+    half = size // 2
+    inverse = np.zeros_like(matrix)
+    inverse[:half, :half] = _invert_lower(matrix[:half, :half])
+    inverse[half:, half:] = _invert_lower(matrix[half:, half:])
+    below = inverse[half:, half:] @ matrix[half:, :half]
+    inverse[half:, :half] = -below @ inverse[:half, :half]
+    return inverse
 
 
 def _fit_thin(members: np.ndarray, weights: np.ndarray, mass: float, reg: float) -> Gaussian:
