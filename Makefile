@@ -3,14 +3,21 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo report test lint lock clean
+.PHONY: help demo run report test lint lock clean
 
 PYTHON ?= python3
-VENV := .venv
+# Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
+# space, the environment lies in the cache and .venv links to it.
+empty :=
+space := $(empty) $(empty)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ROOMY := $(if $(findstring $(space),$(CACHE)),/var/tmp,$(CACHE))/ckptrank
+NAME := $(shell printf %s "$(CURDIR)" | cksum | cut -d' ' -f1)
+VENV := $(if $(findstring $(space),$(CURDIR)),$(ROOMY)/venv-$(NAME),.venv)
 BIN := $(VENV)/bin
 CORES ?= all
 PRESET ?=
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 
 SNAKEMAKE = snakemake --cores $(CORES) --workflow-profile profiles/default $(if $(PRESET),--configfile $(PRESET))
 
@@ -20,15 +27,17 @@ help: ## show the targets
 $(VENV)/installed: requirements.lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ckptrank needs Python 3.11 or newer; set PYTHON=")'
 	"$(PYTHON)" -m venv --clear "$(VENV)"
+	[ "$(VENV)" = .venv ] || ln -sfn "$(VENV)" .venv
 	echo "Installing into $(VENV); this takes a minute or two."
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	touch "$@"
 
-demo: $(VENV)/installed ## run the built-in benchmark and write reports/report.html (10 minutes on 2 cores)
-	$(SNAKEMAKE)
-	$(MAKE) --no-print-directory report
+demo: report ## run the built-in benchmark and write reports/report.html (10 minutes on 2 cores)
 
-report: $(VENV)/installed ## write reports/report.html from finished results
+run: $(VENV)/installed ## run the workflow, or what of it is not up to date (PRESET=presets/NAME.yaml)
+	$(SNAKEMAKE)
+
+report: run ## the same, and write reports/report.html
 	$(SNAKEMAKE) --report reports/report.html --report-stylesheet reports/report.css > /dev/null
 	echo "The report is in $(CURDIR)/reports/report.html"
 

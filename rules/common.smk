@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from ckptrank.measures.registry import METHODS, locate
+from ckptrank.report.text import inert
 from ckptrank.workflow.config import ConfigError, check_config
 from ckptrank.workflow.digest import digest_code
 
@@ -198,7 +200,11 @@ def get_evaluation_files():
 
 
 def get_group_title(group):
-    return config["groups"][group].get("title", group)
+    return inert(config["groups"][group].get("title", group))
+
+
+def get_task_title(task):
+    return inert(config["tasks"][task].get("title", task))
 
 
 def get_table_rows():

@@ -213,7 +213,7 @@ rule render_measures:
                 page,
                 caption="../reports/captions/method.rst",
                 category="Measures",
-                labels={"measure": title},
+                labels={"measure": inert(title)},
             )
             for page, title in get_measure_pages().items()
         ],
@@ -267,7 +267,8 @@ rule render_provenance:
         mem_mb=get_memory(1000),
         runtime=get_runtime(10),
     params:
-        config=config,
+        # Snakemake writes params into a script element of its report without escaping them.
+        config=json.dumps(config).replace("<", "\\u003c"),
         configfiles=[Path(file).name for file in workflow.configfiles],
         code=digest_report("render_provenance.py"),
     script:

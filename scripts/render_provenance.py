@@ -1,5 +1,6 @@
 """What ran, on what, for how long, and everything that failed."""
 
+import json
 from pathlib import Path
 
 import yaml
@@ -27,7 +28,7 @@ with run_job(snakemake):
         "preset": ", ".join(params.configfiles),
         **find_run_facts(costs, Path(snakemake.scriptdir)),
         "seeds": {"All": "derived from the names of task, checkpoint and repeat (seeds.py)"},
-        "config": yaml.safe_dump(params.config, sort_keys=False, allow_unicode=True),
+        "config": yaml.safe_dump(json.loads(params.config), sort_keys=False, allow_unicode=True),
     }
     write_json(output.facts, {**facts, "stages": stages.to_dict("records")})
     write_text(

@@ -22,7 +22,7 @@ def test_every_version_and_device_that_was_used_is_named(tmp_path):
     costs = [cost(0, 1), cost(1, 1, versions={"numpy": "2.5.0", "torch": "2.12"}, device="H100")]
     facts = find_run_facts(costs, tmp_path)
     assert facts["versions"] == {"numpy": "2.4.0, 2.5.0", "torch": "2.12"}
-    assert facts["hardware"]["Devices of the networks"] == "H100"
+    assert facts["hardware"]["GPUs"] == "H100"
 
 
 def test_jobs_that_touch_do_not_overlap(tmp_path):
