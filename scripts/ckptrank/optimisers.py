@@ -32,11 +32,14 @@ class SGD:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """Move the parameters against their gradients, then clear these."""
+        """Move the parameters against their gradients, then clear these; pass over those without one."""
+        used = [i for i, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        parameters = [self.parameters[i] for i in used]
+        velocities = [self.velocities[i] for i in used]
         sgd(
-            self.parameters,
-            _take_gradients(self.parameters),
-            self.velocities,
+            parameters,
+            _take_gradients(parameters),
+            velocities,
             fused=True,
             weight_decay=self.weight_decay,
             momentum=self.momentum,
@@ -45,6 +48,8 @@ class SGD:
             nesterov=self.nesterov,
             maximize=False,
         )
+        for i, velocity in zip(used, velocities, strict=True):
+            self.velocities[i] = velocity
 
 
 class AdamW:

@@ -1,5 +1,6 @@
 """Weights of a checkpoint as safetensors: ``backbone.*``, ``head.weight`` and ``head.bias``."""
 
+from collections import OrderedDict
 from collections.abc import Collection
 from pathlib import Path
 
@@ -64,10 +65,14 @@ def load_weights(path: str | Path) -> tuple[State, State | None]:
 def load_into(module: nn.Module, state: State, origin: str | Path, prefix: str = "") -> None:
     """Load ``state`` into ``module``, every key and shape of which it must have and no other.
 
+    Only the batch counters of batch normalisation, which no forward pass reads, may be missing.
     Raises ``PairFault``, naming ``origin`` and the first few keys, where it does not fit; ``prefix``
     stands before the keys' names in the message.
     """
     expected = module.state_dict()
+    versions = getattr(state, "_metadata", expected._metadata)
+    counters = {key: expected[key] for key in expected if key.endswith("num_batches_tracked")}
+    state = OrderedDict({**counters, **state})
     reject_keys(
         origin,
         [f"{prefix}{key}" for key in expected.keys() - state.keys()],
@@ -75,6 +80,7 @@ def load_into(module: nn.Module, state: State, origin: str | Path, prefix: str =
     )
     for key, tensor in state.items():
         check_shape(origin, f"{prefix}{key}", tensor, tuple(expected[key].shape))
+    state._metadata = versions  # some layers load by the version of the file
     module.load_state_dict(state)
 
 

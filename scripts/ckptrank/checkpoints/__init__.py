@@ -15,7 +15,7 @@ from ckptrank.files import read_json, sha256_of
 if TYPE_CHECKING:
     from ckptrank.checkpoints.network import Network
 
-SOURCES = ("zoo", "scratch")
+SOURCES = ("zoo", "scratch", "torchvision", "timm", "hub", "file")
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 

@@ -1,0 +1,109 @@
+"""A network of torchvision or timm with weights from a file, as self-supervised training leaves them."""
+
+import logging
+from pathlib import Path
+
+from torch import nn
+
+from ckptrank.checkpoints import timm as timm_source
+from ckptrank.checkpoints import torchvision as torchvision_source
+from ckptrank.checkpoints.cards import adapt_preprocessing, assemble, store
+from ckptrank.checkpoints.network import Network
+from ckptrank.checkpoints.state import choose_keys, read_state
+from ckptrank.downloads import digest_in_name, download, verify
+from ckptrank.files import sha256_of
+from ckptrank.weights import load_into
+
+logger = logging.getLogger("ckptrank")
+
+
+def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> dict:
+    """Load ``{"source": "file", "library": "torchvision", "architecture": "resnet50", "weights": ...}``.
+
+    ``weights``: a path, or an address with ``file://`` or ``https://``; a .safetensors file or one of
+    ``torch.save``. ``sha256``: what it must be; an address without one is trusted with a warning that
+    states the hash, unless its name ends in it. ``state_key``, ``strip_prefix``, ``ignore``: see
+    :mod:`ckptrank.checkpoints.state`. The keys that remain must be those of the library's network;
+    only the classifier may be missing, and then the checkpoint has no head. Its number of classes
+    is that of the file. The preprocessing is the architecture's in timm, ImageNet's in torchvision.
+    """
+    path = _fetch(definition["weights"], definition.get("sha256"))
+    state = choose_keys(
+        read_state(path, definition.get("state_key")),
+        definition["weights"],
+        definition.get("strip_prefix", ""),
+        definition.get("ignore", ()),
+    )
+    library = {
+        "name": definition["library"],
+        "model": definition["architecture"],
+        "arguments": definition.get("arguments", {}),
+    }
+    model = _create(library)
+    classifiers = _source(library).find_classifiers(model)
+    held = [name for name in classifiers if f"{name}.weight" in state]
+    if held:
+        classes = state[f"{held[0]}.weight"].shape[0]
+        if classes != model.get_submodule(held[0]).weight.shape[0]:
+            library["classes"] = classes
+            model = _create(library)
+    else:  # the network's own classifier, random as it is, will be dropped
+        prefixes = tuple(f"{name}." for name in classifiers)
+        own = model.state_dict()
+        state |= {key: own[key] for key in own if key.startswith(prefixes)}
+        definition = {**definition, "head": "none"}
+    load_into(model, state, definition["weights"])
+    return store(
+        model,
+        folder,
+        definition,
+        architecture=definition["architecture"],
+        classifiers=classifiers,
+        preprocessing=adapt_preprocessing(_preprocessing(library, model), definition),
+        library=library,
+        facts={
+            "objective": "",
+            "kind": definition["kind"],
+            "source_data": "",
+            "origin": definition["weights"],
+            "licence": "not stated",
+        },
+    )
+
+
+def build(card: dict, folder: Path, seed: int) -> Network:
+    return assemble(_create(card["library"]), card, folder)
+
+
+def _fetch(weights: str, digest: str | None) -> Path:
+    if "://" not in weights:
+        return verify(Path(weights).expanduser(), digest)
+    digest = digest or digest_in_name(weights)
+    path = download(weights, digest)
+    if digest is None and not weights.startswith("file://"):
+        logger.warning(
+            "%s: no sha256 is given, so nothing says that these are the right weights; "
+            "this file has %s",
+            weights,
+            sha256_of(path),
+        )
+    return path
+
+
+def _source(library: dict):
+    return timm_source if library["name"] == "timm" else torchvision_source
+
+
+def _create(library: dict) -> nn.Module:
+    """Return the network with as many classes as the file has, where it has other than usual."""
+    if library["name"] == "timm":
+        classes = {"num_classes": library["classes"]} if "classes" in library else {}
+        return timm_source.create(library["model"], {**library["arguments"], **classes})
+    torchvision_source.check_architecture(library["model"])
+    return torchvision_source.create(library["model"], classes=library.get("classes", 1000))
+
+
+def _preprocessing(library: dict, model: nn.Module):
+    if library["name"] == "timm":
+        return timm_source.find_preprocessing(model.pretrained_cfg)
+    return torchvision_source.IMAGENET
