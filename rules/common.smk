@@ -11,6 +11,8 @@ from ckptrank.measures.registry import METHODS, locate
 from ckptrank.report.text import inert
 from ckptrank.workflow.config import ConfigError, check_config
 from ckptrank.workflow.digest import digest_code
+from ckptrank.workflow.local_files import find_files, stamp_folders
+from ckptrank.workflow.queries import expand_queries
 
 try:
     check_config(
@@ -18,6 +20,7 @@ try:
         Path(workflow.basedir) / "rules" / "schemas",
         [Path(file) for file in workflow.configfiles],
     )
+    expand_queries(config, Path("resources/queries"))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,4 +1,6 @@
 rule prepare_task:
+    input:
+        local=lambda wildcards: find_files(config["tasks"][wildcards.task]),
     output:
         directory("resources/tasks/{task}"),
     log:
@@ -13,6 +15,7 @@ rule prepare_task:
         runtime=get_runtime(60),
     params:
         definition=lambda wildcards: config["tasks"][wildcards.task],
+        stamp=lambda wildcards: stamp_folders(config["tasks"][wildcards.task]),
         code=lambda wildcards: digest_code(
             "prepare_task.py",
             f"ckptrank.tasks.{config['tasks'][wildcards.task]['source']}",
@@ -24,6 +27,7 @@ rule prepare_task:
 rule prepare_checkpoint:
     input:
         zoo=get_zoo_run,
+        local=lambda wildcards: find_files(config["checkpoints"][wildcards.checkpoint]),
     output:
         directory("resources/checkpoints/{checkpoint}"),
     log:

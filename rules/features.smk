@@ -20,6 +20,7 @@ rule extract_features:
         task=lambda wildcards: wildcards.task,
         batch_size=config["compute"]["extract_batch"],
         device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
         code=lambda wildcards: digest_code(
             "extract_features.py", get_source_module(wildcards.checkpoint)
         ),

@@ -33,6 +33,7 @@ with run_job(snakemake) as log:
                 },
                 batch_size=params.batch_size,
                 device=device,
+                precision=params.precision,
             )
     except PairFault as fault:
         log.error("%s", fault)

@@ -74,7 +74,8 @@ def _describe(error, place: str) -> str:
     if error.validator == "minItems":
         return f"{path}: needs at least {error.validator_value} entries, has {len(error.instance)}"
     if error.validator == "oneOf":
-        return f"{path}: give either `checkpoints` or `union`"
+        choices = [f"`{choice['required'][0]}`" for choice in error.validator_value]
+        return f"{path}: give either {' or '.join(choices)}"
     return f"{path}: {error.message}"
 
 

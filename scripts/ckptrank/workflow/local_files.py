@@ -1,0 +1,37 @@
+"""What a definition names on this machine, so that a change of it is noticed."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+def find_files(definition: dict) -> list[str]:
+    """Return the files that a definition names and that exist: inputs of the job that prepares it.
+
+    Those that do not exist are left to the job, which then fails that task or checkpoint alone.
+    """
+    return [str(path) for path in _find_paths(definition) if path.is_file()]
+
+
+def stamp_folders(definition: dict) -> str:
+    """Return a digest that changes when a file is added to, removed from or renamed in a folder.
+
+    It is made of the change times of the folders; files are not looked at. Empty without folders.
+    """
+    times = sorted(
+        f"{place} {os.stat(place).st_mtime_ns}"
+        for path in _find_paths(definition)
+        if path.is_dir()
+        for place, _, _ in os.walk(path)
+    )
+    return sha256("\n".join(times).encode()).hexdigest()[:16] if times else ""
+
+
+def _find_paths(definition: dict) -> list[Path]:
+    given = [definition[key] for key in ("path", "weights") if key in definition]
+    return [
+        Path(unquote(urlsplit(name).path) if name.startswith("file://") else name).expanduser()
+        for name in given
+        if name.startswith("file://") or "://" not in name
+    ]
