@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from ckptrank.optimisers import SGD, AdamW
 from ckptrank.zoo.architectures import build
 from ckptrank.zoo.objectives import KINDS, OBJECTIVES, UNLABELLED, build_objective, contrastive
 from ckptrank.zoo.objectives.contrastive import augment, nt_xent
@@ -21,7 +22,6 @@ from ckptrank.zoo.objectives.pretext import (
     shuffle_tiles,
 )
 from ckptrank.zoo.objectives.supervised import SemiSupervised
-from ckptrank.optimisers import SGD, AdamW
 
 CLASSES = 4
 

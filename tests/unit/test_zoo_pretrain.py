@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from ckptrank.errors import PairFault
+from ckptrank.optimisers import SGD, AdamW
 from ckptrank.zoo import pretrain as module
 from ckptrank.zoo.architectures import build
-from ckptrank.optimisers import SGD, AdamW
 from ckptrank.zoo.pretrain import (
     MEAN,
     STD,

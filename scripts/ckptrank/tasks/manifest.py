@@ -68,10 +68,9 @@ def _split(
         if "test_fraction" not in definition:
             raise PairFault(f"{path}: has no column split; add it or give `test_fraction`")
         return split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
-    splits = np.array([row["split"] for row in rows])
-    wrong = np.flatnonzero(~np.isin(splits, ("train", "test")))
-    if len(wrong):
-        raise PairFault(
-            f"{path}, line {wrong[0] + 2}: split is {splits[wrong[0]]!r}, expected train or test"
-        )
-    return np.flatnonzero(splits == "train"), np.flatnonzero(splits == "test")
+    splits = [row["split"] for row in rows]
+    for line, split in enumerate(splits, start=2):
+        if split not in ("train", "test"):
+            raise PairFault(f"{path}, line {line}: split is {split!r}, expected train or test")
+    is_train = np.array([split == "train" for split in splits])
+    return np.flatnonzero(is_train), np.flatnonzero(~is_train)

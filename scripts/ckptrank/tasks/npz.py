@@ -23,7 +23,7 @@ def load(definition: dict) -> TaskData:
     arrays = {}
     for split in SPLITS:
         arrays[f"{split}_images"] = _to_rgb(_read(folder, f"{split}_images"))
-        arrays[f"{split}_labels"] = _to_labels(_read(folder, f"{split}_labels"))
+        arrays[f"{split}_labels"] = _to_labels(_read(folder, f"{split}_labels"), split)
     if (folder / "classes.npy").is_file():
         classes = tuple(map(str, _read(folder, "classes")))
     else:
@@ -51,9 +51,12 @@ def _to_rgb(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def _to_labels(labels: np.ndarray) -> np.ndarray:
+def _to_labels(labels: np.ndarray, split: str) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.dtype.kind not in "iub":
-        return np.asarray(labels)
+    if labels.dtype.kind not in "iub" or labels.ndim not in (1, 2):
+        raise PairFault(
+            f"{split}_labels: expected whole numbers (N,) or a 0/1 matrix (N, C), "
+            f"got {labels.shape} {labels.dtype}"
+        )
     return labels.astype(np.int64 if labels.ndim == 1 else np.uint8)
