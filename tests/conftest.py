@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from workspaces import Workspace, make_workspace
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -11,3 +12,16 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("CKPTRANK_NO_SKIP") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where no test may be: {report.longrepr[-1]}"
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Workspace:
+    """A finished smoke run; tests that change anything work on a copy of it."""
+    workspace = make_workspace(tmp_path_factory.mktemp("runs") / "smoke run")
+    workspace.run()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished, tmp_path) -> Workspace:
+    return finished.copy(tmp_path / "a copy")

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import make_workspace
+from workspaces import make_workspace
 
 pytestmark = pytest.mark.workflow
 

@@ -7,9 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 CODE = ("Snakefile", "config.yaml", "presets", "profiles", "reports", "rules", "envs", "scripts")
 GENERATED = shutil.ignore_patterns("__pycache__", "*.html", "*.zip")
 
@@ -54,16 +52,3 @@ def make_workspace(folder: Path) -> Workspace:
         else:
             shutil.copyfile(ROOT / name, folder / name)
     return Workspace(folder)
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Workspace:
-    """A finished smoke run; tests that change anything work on a copy of it."""
-    workspace = make_workspace(tmp_path_factory.mktemp("runs") / "smoke run")
-    workspace.run()
-    return workspace
-
-
-@pytest.fixture
-def workspace(finished, tmp_path) -> Workspace:
-    return finished.copy(tmp_path / "a copy")

@@ -1,0 +1,91 @@
+"""Snakemake's own report of a real run, in one file, opened with the network off."""
+
+import re
+
+import pandas as pd
+import pytest
+
+pytestmark = [pytest.mark.workflow, pytest.mark.browser]
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def make_report(workspace):
+    workspace.run(*("--report", "reports/report.html", "--report-stylesheet", "reports/report.css"))
+    return workspace.folder / "reports/report.html"
+
+
+@pytest.fixture(scope="module")
+def report(finished, tmp_path_factory):
+    return make_report(finished.copy(tmp_path_factory.mktemp("report") / "a run"))
+
+
+def text_of(browser):
+    return browser.run("return document.body.innerText")
+
+
+@pytest.mark.parametrize("width", [1400, 420])
+def test_it_opens_offline_and_nothing_is_cut(browser, report, width):
+    browser.open(report, width)
+    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    assert browser.errors() == []
+    assert browser.requests() == []
+    assert browser.cut_off() == []
+
+
+def test_the_first_page_says_what_the_tables_say(browser, report):
+    browser.open(report)
+    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    evaluation = report.parents[1] / "results/evaluation"
+    summary = pd.read_csv(evaluation / "summary.csv")
+    row = summary[(summary["measure"] == "consensus") & (summary["metric"] == "kendall")]
+    shown = re.search(r"τ = ([−\d.]+)", text_of(browser))[1].replace("−", "-")
+    assert float(shown) == pytest.approx(row["mean"].item() / 100, abs=0.006)
+    truth = pd.read_csv(evaluation / "ground_truth.csv")
+    titles = pd.read_csv(evaluation / "checkpoints.csv").set_index("checkpoint")["title"]
+    first = pd.read_csv(evaluation / "scores.csv")
+    first = first[(first["measure"] == "consensus") & (first["task"] == "smoke-digits")]
+    best = first.sort_values("score").iloc[-1]["checkpoint"]
+    accuracy = truth[(truth["checkpoint"] == best) & (truth["task"] == "smoke-digits")]["accuracy"]
+    card = browser.run(
+        "return [...document.querySelectorAll('article, section, div')]"
+        ".filter(e => e.innerText.startsWith('Digits (small)'))"
+        ".sort((a, b) => a.innerText.length - b.innerText.length).map(e => e.innerText)"
+    )
+    card = next(text for text in card if "%" in text)
+    assert titles[best] in card
+    assert f"{100 * accuracy.item():.1f}" in card
+
+
+def test_every_result_is_within_what_chromium_opens(report):
+    pages = list((report.parents[1] / "results/report").rglob("*.html"))
+    assert len(pages) > 15
+    assert max(page.stat().st_size for page in pages) < 1_400_000
+
+
+def test_the_menu_can_be_read(browser, report):
+    """Light letters on a dark rail, whatever the colour of the page's text."""
+    browser.open(report)
+    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    colors = browser.run(
+        "return [...document.querySelectorAll('#app nav a, #app nav span')]"
+        ".filter(e => e.innerText.trim()).map(e => getComputedStyle(e).color)"
+    )
+    assert colors
+    for color in colors:
+        assert min(map(float, re.findall(r"[\d.]+", color)[:3])) > 100, colors
+
+
+def test_a_hostile_title_is_shown_as_text(browser, workspace):
+    preset = workspace.folder / "presets/smoke.yaml"
+    text = preset.read_text()
+    for title in ("Rotation", "Digits (small)", "Smoke test"):
+        text = text.replace(f"title: {title}", f'title: "{HOSTILE}"')
+    preset.write_text(text)
+    # New titles change no score: only the cards' rows, tables and pages are made again.
+    workspace.run("--forcerun", "collect", "--rerun-triggers", "mtime")
+    report = make_report(workspace)
+    browser.open(report)
+    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    assert browser.errors() == []
+    assert "alert(1)" in text_of(browser)
