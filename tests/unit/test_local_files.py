@@ -1,0 +1,49 @@
+import os
+
+from ckptrank.workflow.local_files import find_files, stamp_folders
+
+
+def test_files_that_exist_are_inputs(tmp_path):
+    path = tmp_path / "my weights.pth"
+    path.touch()
+    assert find_files({"source": "file", "weights": str(path)}) == [str(path)]
+    assert find_files({"source": "file", "weights": path.as_uri()}) == [str(path)]
+    assert find_files({"source": "npz", "path": str(path)}) == [str(path)]
+
+
+def test_others_are_left_to_the_job(tmp_path):
+    for definition in (
+        {"source": "file", "weights": "absent.pth"},
+        {"source": "file", "weights": "https://example.org/a.pth"},
+        {"source": "torchvision", "weights": "IMAGENET1K_V1"},
+        {"source": "folder", "path": str(tmp_path)},
+        {"source": "builtin"},
+    ):
+        assert find_files(definition) == []
+
+
+def test_a_stamp_follows_files_that_come_go_and_are_renamed(tmp_path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat/1.png").touch()
+    definition = {"source": "folder", "path": str(tmp_path)}
+    stamps = [stamp_folders(definition)]
+    for number, change in enumerate(
+        (
+            lambda: (tmp_path / "cat/2.png").touch(),
+            lambda: (tmp_path / "cat/2.png").rename(tmp_path / "cat/3.png"),
+            lambda: (tmp_path / "cat/3.png").unlink(),
+            lambda: (tmp_path / "dog").mkdir(),
+        ),
+        start=1,
+    ):
+        change()
+        folder = tmp_path if number == 4 else tmp_path / "cat"
+        os.utime(folder, ns=(number, number))  # clocks of file systems may be coarse
+        stamps.append(stamp_folders(definition))
+    assert len(set(stamps)) == 5
+    assert stamp_folders(definition) == stamps[-1]
+
+
+def test_without_folders_there_is_no_stamp(tmp_path):
+    assert stamp_folders({"source": "builtin"}) == ""
+    assert stamp_folders({"source": "folder", "path": str(tmp_path / "absent")}) == ""
