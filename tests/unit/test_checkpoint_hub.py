@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from checkpoints import prepare
 from hub_cache import COMMIT, fill_cache, offline
 from safetensors.torch import save as to_safetensors
 
-from ckptrank.checkpoints import CARD, get_source, load_network
 from ckptrank.errors import PairFault
-from ckptrank.files import write_json
 from ckptrank.hub_files import fetch_file
 
 ROOT = Path(__file__).parents[2]
@@ -55,15 +54,6 @@ def describe(**changes):
     }
     config = {"architecture": "resnet10t", "num_classes": 5, "pretrained_cfg": pretrained}
     return json.dumps({**config, **changes}).encode()
-
-
-def prepare(tmp_path, **definition):
-    folder = tmp_path / "checkpoint"
-    folder.mkdir(exist_ok=True)
-    card = {"checkpoint": "c", "source": definition["source"], "status": "ok", "reason": ""}
-    card |= get_source(definition["source"]).prepare("c", definition, folder, None)
-    write_json(folder / CARD, card)
-    return json.loads((folder / CARD).read_text()), load_network(folder)
 
 
 def assert_same(network, model):

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import logging
 import pickle
 from pathlib import Path
@@ -10,19 +9,19 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from checkpoints import prepare
 from pictures import draw
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision import models
 
-from ckptrank.checkpoints import CARD, SOURCES, WEIGHTS, get_source, load_network
+from ckptrank.checkpoints import SOURCES, WEIGHTS, get_source, load_network
 from ckptrank.checkpoints import timm as timm_source
 from ckptrank.checkpoints import torchvision as torchvision_source
 from ckptrank.checkpoints.network import Preprocessing
 from ckptrank.checkpoints.timm_tags import describe_tag
 from ckptrank.errors import PairFault
-from ckptrank.files import write_json
 
 SCHEMAS = Path(__file__).parents[2] / "rules" / "schemas"
 # A small network in place of the file that a name stands for.
@@ -33,16 +32,6 @@ TINY_TIMM = "resnet10t.c3_in1k"
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CKPTRANK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-
-
-def prepare(tmp_path, **definition):
-    """Prepare a checkpoint as the job does, and return its card and its network."""
-    folder = tmp_path / "checkpoint"
-    folder.mkdir(exist_ok=True)
-    card = {"checkpoint": "c", "source": definition["source"], "status": "ok", "reason": ""}
-    card |= get_source(definition["source"]).prepare("c", definition, folder, None)
-    write_json(folder / CARD, card)
-    return json.loads((folder / CARD).read_text()), load_network(folder)
 
 
 def compute(network, model=None):
