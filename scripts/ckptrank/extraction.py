@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -64,15 +65,15 @@ def _extract_split(
 ) -> None:
     """Read, compute and write at once: a thread reads ahead, and a GPU has the next batch before the
     results of this one are fetched."""
+    on_gpu = device.type == "cuda"
+
+    def read(start: int) -> torch.Tensor:
+        rows = np.arange(start, min(start + batch_size, len(data)))
+        with torch.cuda.device(device) if on_gpu else nullcontext():  # each thread has its own
+            return data.read(rows, pinned=on_gpu)
+
     starts = range(0, len(data), batch_size)
-    batches = map_ahead(
-        lambda start: data.read(
-            np.arange(start, min(start + batch_size, len(data))), pinned=device.type == "cuda"
-        ),
-        starts,
-        workers=1,
-        ahead=READ_AHEAD,
-    )
+    batches = map_ahead(read, starts, workers=1, ahead=READ_AHEAD)
     computed = None
     for start, images in zip(
         progress(starts, description=split, unit="batch"), batches, strict=True

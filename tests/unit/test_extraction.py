@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from networks import make_images, make_network
 from ckptrank.errors import PairFault
 from ckptrank.extraction import extract_features
 from ckptrank.features import open_features
+from ckptrank.images import LabelledImages
 
 SPLITS = {"train": make_images(10), "test": make_images(7, seed=1)}
 
@@ -54,3 +57,62 @@ def test_features_that_are_not_finite_fail_the_pair(tmp_path, value):
     ):
         extract(network, tmp_path / "a.h5")
     assert not list(tmp_path.iterdir())
+
+
+def extract_in(precision, path, monkeypatch, instructions=True):
+    monkeypatch.setattr("ckptrank.device._processor_has_bfloat16", lambda: instructions)
+    extract_features(
+        make_network(head_classes=5),
+        SPLITS,
+        path,
+        checkpoint="net",
+        task="colours",
+        attributes={},
+        batch_size=4,
+        device=torch.device("cpu"),
+        precision=precision,
+    )
+    return open_features(path)
+
+
+def test_half_precision_is_asked_for_and_recorded(tmp_path, monkeypatch):
+    exact = extract_in("float32", tmp_path / "a.h5", monkeypatch)
+    half = extract_in("bfloat16", tmp_path / "b.h5", monkeypatch)
+    a, b = exact.test.read("features"), half.test.read("features")
+    assert b.dtype == np.float32
+    assert not np.array_equal(a, b)
+    np.testing.assert_allclose(a, b, rtol=0.05, atol=0.02)
+    assert (exact.attributes["precision"], half.attributes["precision"]) == ("float32", "bfloat16")
+
+
+def test_a_processor_without_bfloat16_computes_exactly(tmp_path, monkeypatch, caplog):
+    exact = extract_in("float32", tmp_path / "a.h5", monkeypatch)
+    same = extract_in("bfloat16", tmp_path / "b.h5", monkeypatch, instructions=False)
+    np.testing.assert_array_equal(exact.test.read("features"), same.test.read("features"))
+    assert same.attributes["precision"] == "float32"
+    assert "no bfloat16 instructions" in caplog.text
+
+
+def test_images_are_read_ahead_of_the_network(tmp_path, monkeypatch):
+    """The first batch is not computed until three more have been read, by another thread."""
+    started, ahead = [], threading.Event()
+    read = LabelledImages.read
+
+    def note_reading(data, rows, **options):
+        started.append(int(rows[0]))
+        if len(started) == 4:
+            ahead.set()
+        assert threading.current_thread() is not threading.main_thread()
+        return read(data, rows, **options)
+
+    network = make_network()
+    forward = network.forward
+
+    def wait_and_compute(images):
+        assert ahead.wait(20)
+        return forward(images)
+
+    monkeypatch.setattr(LabelledImages, "read", note_reading)
+    monkeypatch.setattr(network, "forward", wait_and_compute)
+    extract(network, tmp_path / "a.h5", batch_size=2)
+    assert started == [0, 2, 4, 6, 8, 0, 2, 4, 6]

@@ -1,0 +1,153 @@
+"""How much of a network's bare forward pass feature extraction reaches, data loading included.
+
+    PYTHONPATH=scripts python benchmarks/extraction.py --device cpu --model resnet18 --images 128
+
+The images lie on disk as every job reads them (decoded, resized, mapped) and the features go to HDF5.
+Both are timed in turn, on the same network, batch size and precision; the forward pass gets one random
+batch that is already normalised and on the device. Each ratio is of two neighbouring runs. Random
+weights. The table goes to benchmarks/results/extraction.csv.
+"""
+
+import argparse
+import csv
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ckptrank.checkpoints import timm as timm_source
+from ckptrank.checkpoints import torchvision as torchvision_source
+from ckptrank.checkpoints.network import Network
+from ckptrank.checkpoints.parts import take_apart
+from ckptrank.device import choose_precision, describe
+from ckptrank.extraction import extract_features
+from ckptrank.files import release_pages
+from ckptrank.images import LabelledImages
+
+RESULTS = Path(__file__).parent / "results" / "extraction.csv"
+COLUMNS = [
+    *("device", "threads", "model", "precision", "size", "batch_size", "images", "repeats"),
+    *("forward_images_per_second", "extraction_images_per_second", "ratio", "least_ratio"),
+]
+
+
+def make_network(library: str, name: str) -> Network:
+    if library == "timm":
+        model = timm_source.create(name, {})
+        preprocessing = timm_source.find_preprocessing(model.pretrained_cfg)
+        parts = take_apart(model, timm_source.find_classifiers(model), {})
+    else:
+        model = torchvision_source.create(name)
+        preprocessing = torchvision_source.IMAGENET
+        parts = take_apart(model, torchvision_source.find_classifiers(model), {})
+    return Network(parts.backbone, parts.head.in_features, parts.head, preprocessing).eval()
+
+
+def make_images(folder: Path, count: int, size: int) -> LabelledImages:
+    """Write random images to a file and map it."""
+    path, generator = folder / "images.npy", np.random.default_rng(0)
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, size, size, 3))
+    for start in range(0, count, 256):
+        part = images[start : start + 256]
+        part[:] = generator.integers(0, 256, part.shape, dtype=np.uint8)
+        release_pages(images)
+    return LabelledImages(np.load(path, mmap_mode="r"), np.zeros(count, np.int64))
+
+
+def time_forward(network: Network, images: int, batch_size: int, device, precision: str) -> float:
+    """Return the seconds of forward passes over as many images, tensors on the device."""
+    size, chosen = network.preprocessing.size, choose_precision(precision, device)
+    batch = torch.rand(batch_size, 3, size, size, device=device)
+    batch = batch.to(memory_format=torch.channels_last)
+    starts = range(0, images, batch_size)
+    _wait(device)
+    started = time.perf_counter()
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, chosen, enabled=chosen != torch.float32),
+    ):
+        for start in starts:
+            network.head(network.backbone(batch[: images - start]))
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def time_extraction(
+    network: Network, data: LabelledImages, folder: Path, batch_size: int, device, precision: str
+) -> float:
+    started = time.perf_counter()
+    extract_features(
+        network,
+        {"train": data},
+        folder / "features.h5",
+        checkpoint="random",
+        task="random",
+        attributes={},
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+    )
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--library", default="torchvision", choices=["torchvision", "timm"])
+    parser.add_argument("--model", default="resnet50")
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    device = torch.device(given.device)
+    network = make_network(given.library, given.model).to(device, memory_format=torch.channels_last)
+    forward, extraction = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = make_images(folder, given.images, network.preprocessing.size)
+        warm = min(given.images, 2 * given.batch_size)
+        time_forward(network, warm, given.batch_size, device, given.precision)
+        rest = (given.batch_size, device, given.precision)
+        time_extraction(network, data.limited_to(np.arange(warm)), folder, *rest)
+        for _ in range(given.repeats):
+            forward.append(time_forward(network, given.images, *rest))
+            extraction.append(time_extraction(network, data, folder, *rest))
+    ratios = [bare / whole for bare, whole in zip(forward, extraction, strict=True)]
+    row = {
+        "device": describe(device),
+        "threads": given.threads,
+        "model": f"{given.library}/{given.model}",
+        "precision": str(choose_precision(given.precision, device)).removeprefix("torch."),
+        "size": network.preprocessing.size,
+        "batch_size": given.batch_size,
+        "images": given.images,
+        "repeats": given.repeats,
+        "forward_images_per_second": round(given.images / statistics.median(forward), 2),
+        "extraction_images_per_second": round(given.images / statistics.median(extraction), 2),
+        "ratio": round(statistics.median(ratios), 3),
+        "least_ratio": round(min(ratios), 3),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    known = RESULTS.is_file()
+    with open(RESULTS, "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if not known:
+            writer.writeheader()
+        writer.writerow(row)
+    for column, value in row.items():
+        print(f"{column:30} {value}")
+
+
+if __name__ == "__main__":
+    main()
