@@ -18,17 +18,18 @@ class Workspace:
 
     folder: Path
 
-    def command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str, preset: str | None = "smoke.yaml") -> list[str]:
         return [
             *(sys.executable, "-m", "snakemake", "--cores", "2"),
             *("--workflow-profile", "profiles/default"),
-            *("--configfile", "presets/smoke.yaml", *arguments),
+            *(("--configfile", f"presets/{preset}") if preset else ()),
+            *arguments,
         ]
 
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """Run Snakemake on the smoke preset; return all that it printed."""
+    def run(self, *arguments: str, check: bool = True, preset: str | None = "smoke.yaml") -> str:
+        """Run Snakemake on a preset (None: the default config); return all that it printed."""
         done = subprocess.run(
-            self.command(*arguments),
+            self.command(*arguments, preset=preset),
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": ""},
             stdout=subprocess.PIPE,

@@ -1,0 +1,21 @@
+"""Every preset can be planned from nothing, without computing anything."""
+
+import pytest
+from workspaces import ROOT, make_workspace
+
+pytestmark = pytest.mark.workflow
+
+PRESETS = sorted(path.name for path in (ROOT / "presets").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    return make_workspace(tmp_path_factory.mktemp("presets") / "fresh copy")
+
+
+@pytest.mark.parametrize("preset", [None, *PRESETS])
+def test_a_dry_run_plans_every_stage(fresh, preset):
+    output = fresh.run("--dry-run", preset=preset)
+    for rule in ("prepare_task", "extract_features", "finetune", "score_nleep", "render_landing"):
+        assert f"\n{rule} " in output, rule
+    assert not (fresh.folder / "results").exists()
