@@ -30,39 +30,18 @@ rule finetune:
 
 rule select_best:
     input:
-        lambda wildcards: [
+        checkpoint="resources/checkpoints/{checkpoint}",
+        task="resources/tasks/{task}",
+        sweep=lambda wildcards: [
             f"results/finetune/{wildcards.task}/{wildcards.checkpoint}/{rates}.json"
             for rates in RATES
         ],
     output:
-        "results/best/{task}/{checkpoint}.json",
+        "results/ground_truth/{task}/{checkpoint}.json",
     log:
         "logs/select_best/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/select_best/{task}/{checkpoint}.tsv"
-    conda:
-        "../envs/measures.yaml"
-    threads: 1
-    resources:
-        mem_mb=get_memory(200),
-        runtime=get_runtime(5),
-    params:
-        code=digest_code("select_best.py"),
-    script:
-        "../scripts/select_best.py"
-
-
-rule repeat_best:
-    input:
-        checkpoint="resources/checkpoints/{checkpoint}",
-        task="resources/tasks/{task}",
-        best="results/best/{task}/{checkpoint}.json",
-    output:
-        "results/ground_truth/{task}/{checkpoint}.json",
-    log:
-        "logs/repeat_best/{task}/{checkpoint}.log",
-    benchmark:
-        "results/benchmarks/repeat_best/{task}/{checkpoint}.tsv"
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -77,7 +56,7 @@ rule repeat_best:
         settings=get_finetune_settings(),
         device=config["compute"]["device"],
         code=lambda wildcards: digest_code(
-            "repeat_best.py", get_source_module(wildcards.checkpoint)
+            "select_best.py", get_source_module(wildcards.checkpoint)
         ),
     script:
-        "../scripts/repeat_best.py"
+        "../scripts/select_best.py"

@@ -1,5 +1,6 @@
 # One rule per ranking method, made from the registry: a job scores one (checkpoint, task) pair by all
-# measures that the config makes of the method.
+# measures that the config makes of the method. No `benchmark`: watching a job of a third of a second costs
+# as much as the job, and the last line of every log holds the same figures.
 for job, (method, measures) in METHOD_JOBS.items():
 
     rule:
@@ -11,8 +12,6 @@ for job, (method, measures) in METHOD_JOBS.items():
             f"results/scores/{job}/{{task}}/{{checkpoint}}.json",
         log:
             f"logs/score_{job}/{{task}}/{{checkpoint}}.log",
-        benchmark:
-            f"results/benchmarks/score_{job}/{{task}}/{{checkpoint}}.tsv"
         conda:
             f"../envs/{METHODS[method].stack}.yaml"
         threads: 1

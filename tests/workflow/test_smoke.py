@@ -72,7 +72,7 @@ def test_editing_a_measure_reruns_that_measure_and_what_follows(workspace):
     planned = planned_jobs(workspace.run("--dry-run"))
     assert planned["score_lfc"] == 2 * 4
     assert "score_knn" not in planned
-    assert {"extract_features", "finetune", "pretrain", "repeat_best"}.isdisjoint(planned)
+    assert {"extract_features", "finetune", "pretrain", "select_best"}.isdisjoint(planned)
     assert "evaluate" in planned
 
 
