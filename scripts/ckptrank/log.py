@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import platform
 import resource
 import sys
@@ -68,6 +69,9 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
             sys.stdout, sys.stderr = output, terminal
             logging.captureWarnings(False)
             logging.getLogger().handlers.clear()
+    if type(snakemake).__module__.startswith("snakemake"):
+        # The work is on disk. Taking torch down in good order would cost each job another 0.4 CPU seconds.
+        os._exit(0)
 
 
 def _name_gpu() -> str:
