@@ -68,7 +68,7 @@ def test_the_menu_can_be_read(browser, report):
     browser.open(report)
     browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
     colors = browser.run(
-        "return [...document.querySelectorAll('#app nav a, #app nav span')]"
+        "return [...document.querySelectorAll('#app nav a, #app nav span, #app nav h1, #app nav h2, #app nav li')]"
         ".filter(e => e.innerText.trim()).map(e => getComputedStyle(e).color)"
     )
     assert colors
