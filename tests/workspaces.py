@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CODE = ("Snakefile", "config.yaml", "presets", "profiles", "reports", "rules", "envs", "scripts")
-GENERATED = shutil.ignore_patterns("__pycache__", "*.html", "*.zip")
+GENERATED = shutil.ignore_patterns("__pycache__", "report.html", "report.zip")
 
 
 @dataclass(frozen=True)
