@@ -4,7 +4,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ckptrank.errors import PairFault
 
@@ -78,4 +78,6 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _unreadable(name: str, error: Exception) -> PairFault:
-    return PairFault(f"{name}: unreadable image ({error or type(error).__name__})")
+    if isinstance(error, UnidentifiedImageError):  # Pillow's text names an address in memory
+        return PairFault(f"{name}: unreadable image (of no known format)")
+    return PairFault(f"{name}: unreadable image ({str(error) or type(error).__name__})")

@@ -109,3 +109,8 @@ def noise(suffix):
 def test_what_cannot_be_read_is_a_fault_with_its_name(function, content):
     with pytest.raises(PairFault, match=r"^photos/a\.jpg: unreadable image \(.+\)$"):
         function(content, "photos/a.jpg")
+
+
+def test_the_reason_is_the_same_every_time():
+    with pytest.raises(PairFault, match=r"a\.jpg: unreadable image \(of no known format\)$"):
+        decode(b"no image", "a.jpg")
