@@ -31,13 +31,13 @@ def fetch_file(repository: str, names: Sequence[str], revision: str | None = Non
 
     for name in names:
         try:
-            return verify_blob(
-                _ask(lambda name=name: hf_hub_download(repository, name, revision=revision))
-            )
+            path = _ask(lambda name=name: hf_hub_download(repository, name, revision=revision))
         except EntryNotFoundError as error:
             missing = error
-        except (OSError, ValueError) as error:
+        except Exception as error:
             raise _fault(repository, revision, error) from error
+        else:
+            return verify_blob(path)
     raise _fault(repository, revision, missing, f"none of {', '.join(names)}: ") from missing
 
 
@@ -54,7 +54,7 @@ def fetch_snapshot(repository: str, patterns: Sequence[str], revision: str | Non
                 allow_patterns=list(patterns),
             )
         )
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise _fault(repository, revision, error) from error
     for path in sorted(Path(folder).rglob("*")):
         if path.is_file():
@@ -96,12 +96,17 @@ def _ask(action: Callable[[], Result]) -> Result:
             return False
         if isinstance(error, errors.HfHubHTTPError):
             return error.response.status_code in (408, 429) or error.response.status_code >= 500
-        return isinstance(error, errors.LocalEntryNotFoundError | ConnectionError | TimeoutError)
+        kinds = (errors.LocalEntryNotFoundError, errors.XetDownloadError)
+        return isinstance(error, (*kinds, ConnectionError, TimeoutError))
 
     return retry(action, is_transient)
 
 
-def _fault(repository: str, revision: str | None, error: Exception, words: str = "") -> PairFault:
+def _fault(repository: str, revision: str | None, error: Exception, words: str = "") -> Exception:
+    """Return the fault to raise for an error of the hub's client; other errors as they are."""
+    library = type(error).__module__.partition(".")[0]
+    if not isinstance(error, OSError | ValueError) and library != "huggingface_hub":
+        return error
     place = f"{repository}@{revision}" if revision else repository
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return PairFault(f"hub repository {place}: {words}{lines[0]}")

@@ -1,5 +1,6 @@
-"""A server on this machine that breaks connections, stalls and changes its files when told to."""
+"""Servers on this machine: one that breaks connections when told to, one that is a hub of files."""
 
+import hashlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -55,9 +56,51 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+class HubServer(ThreadingHTTPServer):
+    """The addresses of a Hugging Face hub's files. ``codes``: answers given before the right ones."""
+
+    def __init__(self, files: dict[str, bytes], commit: str):
+        super().__init__(("127.0.0.1", 0), HubHandler)
+        self.files, self.commit = files, commit
+        self.codes: list[int] = []
+        self.asked: list[str] = []
+
+
+class HubHandler(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.answer()
+
+    def do_GET(self):
+        self.answer()
+
+    def answer(self):
+        server, name = self.server, self.path.rpartition("/")[2]
+        if "/resolve/" not in self.path:
+            self.send_error(404)
+            return
+        server.asked.append(f"{self.command} {name}")
+        if server.codes:
+            self.send_error(server.codes.pop(0))
+            return
+        content = server.files.get(name)
+        self.send_response(404 if content is None else 200)
+        if content is None:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        else:
+            self.send_header("X-Repo-Commit", server.commit)
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        if content and self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *_arguments):
+        pass
+
+
 @contextmanager
-def serve():
-    server = Server()
+def serve(server: ThreadingHTTPServer | None = None):
+    server = server or Server()
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

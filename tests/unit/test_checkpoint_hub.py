@@ -12,6 +12,7 @@ import timm
 import torch
 from checkpoints import prepare
 from hub_cache import COMMIT, fill_cache, offline
+from loopback import HubServer, serve
 from safetensors.torch import save as to_safetensors
 
 from ckptrank.errors import PairFault
@@ -149,6 +150,47 @@ def test_an_absent_repository_is_not_asked_for_again(cache, monkeypatch):
     with pytest.raises(PairFault, match=r"hub repository someone/net@v1: "):
         fetch_file("someone/net", ["model.safetensors"], "v1")
     assert waits == []
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on this machine, an empty cache, and waits that are noted and not waited for."""
+    from huggingface_hub import constants
+
+    server = HubServer({"config.json": b"{}", "pytorch_model.bin": b"weights" * 1000}, COMMIT)
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("ckptrank.downloads.time.sleep", lambda seconds: None)
+    with serve(server):
+        yield server
+
+
+def test_files_are_fetched_from_a_hub_and_kept(hub, monkeypatch):
+    names = ["model.safetensors", "pytorch_model.bin"]
+    path = fetch_file("someone/net", names, "main")
+    assert path.read_bytes() == b"weights" * 1000
+    assert "HEAD model.safetensors" in hub.asked
+    assert hub.asked.count("GET pytorch_model.bin") == 1
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert fetch_file("someone/net", names[1:], "main") == path
+
+
+def test_a_busy_hub_is_asked_again(hub):
+    hub.codes = [503, 503, 503]
+    assert fetch_file("someone/net", ["config.json"]).read_bytes() == b"{}"
+    assert len(hub.asked) > 3
+
+
+def test_a_hub_that_refuses_is_a_fault_with_its_reason(hub):
+    hub.codes = [403] * 100
+    with pytest.raises(
+        PairFault, match=r"hub repository someone/net: .*(403|Forbidden|connection)"
+    ):
+        fetch_file("someone/net", ["config.json"])
 
 
 def test_the_environment_variables_are_enough(tmp_path, model):
