@@ -166,3 +166,19 @@ def test_early_stopping_is_a_short_run_and_counts_its_operations():
     assert accuracy == run(budgets=[6])[6]
     assert record.flops == 100 * (3 * 6 * 8 + 30)
     assert record.notes == {"steps": 6}
+
+
+def test_parameters_that_get_no_gradient_are_left_alone():
+    """Public networks have some: a mask token that only pre-training used, a second head."""
+    network, plain = make_network(), make_network()
+    network.backbone.unused = torch.nn.Linear(2, 2)
+    network.backbone.forward = lambda images: plain_forward(network.backbone, images)
+    before = network.backbone.unused.weight.detach().clone()
+    assert run(network) == run(plain)
+    assert torch.equal(network.backbone.unused.weight, before)
+
+
+def plain_forward(layers, images):
+    for layer in list(layers)[:5]:
+        images = layer(images)
+    return images
