@@ -167,7 +167,7 @@ def get_measure_table(jobs):
                 "params": params,
             }
     order = [name for name in config["select"]["measures"] if name in rows]
-    return [rows[name] for name in [*order, *(rows.keys() - set(order))]]
+    return [rows[name] for name in dict.fromkeys([*order, *rows])]
 
 
 def get_score_files(jobs, groups=None):
