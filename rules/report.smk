@@ -129,9 +129,7 @@ rule render_scores:
         runtime=get_runtime(10),
     params:
         task=lambda wildcards: wildcards.task,
-        title=lambda wildcards: config["tasks"][wildcards.task].get(
-            "title", wildcards.task
-        ),
+        title=lambda wildcards: get_task_title(wildcards.task),
         group=MAIN_GROUP,
         code=digest_report("render_scores.py"),
     script:

@@ -120,7 +120,9 @@ def test_killed_in_the_middle_it_resumes_to_the_same_results(finished, tmp_path)
     workspace.run("--unlock")
     workspace.run("--rerun-incomplete")
     assert read_results(workspace.folder) == read_results(finished.folder)
-    assert all(path.stat().st_mtime_ns == time_ for path, time_ in done.items())
+    again = [path.name for path, before in done.items() if path.stat().st_mtime_ns != before]
+    # A job that had written its result but was not yet recorded as finished is done again.
+    assert len(again) <= 2, "more than what the two cores were at was computed twice"
 
 
 def test_lint_and_format_are_clean(finished):
