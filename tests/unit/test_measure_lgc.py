@@ -1,4 +1,5 @@
 import copy
+import importlib
 
 import numpy as np
 import pytest
@@ -130,8 +131,9 @@ def test_one_backward_pass_serves_all_outputs_where_channels_stay_apart(kind, pa
 def test_blocks_of_units_do_not_change_the_score(monkeypatch):
     network, _ = make("residual", 5)
     whole = lgc(network, TRAIN, device=CPU)
-    monkeypatch.setattr("ckptrank.measures.lgc._BLOCK_BYTES", 1)
-    monkeypatch.setattr("ckptrank.measures.lgc.BATCH", 5)
+    module = importlib.import_module("ckptrank.measures.lgc")
+    monkeypatch.setattr(module, "_BLOCK_BYTES", 1)
+    monkeypatch.setattr(module, "BATCH", 5)
     assert lgc(network, TRAIN, device=CPU) == pytest.approx(whole, rel=1e-10)
 
 

@@ -35,9 +35,7 @@ def find_run_facts(costs: Sequence[dict], folder: str | Path) -> dict:
         "platform": platform.platform(),
         "hardware": {
             "Processor": f"{processor_name()}, {os.cpu_count()} cores",
-            "Devices of the networks": ", ".join(
-                sorted({c["device"] for c in costs if c["device"]})
-            ),
+            "GPUs": ", ".join(sorted({c["device"] for c in costs if c["device"]})) or "none used",
             "Hosts": str(len({c["host"] for c in costs})),
             "Peak memory of a job": f"{max((c['peak_mb'] for c in costs), default=0)} MiB",
         },
