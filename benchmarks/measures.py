@@ -17,7 +17,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -181,20 +181,29 @@ def warm_up() -> None:
         entry.textbook(*arguments)
 
 
-def run(shapes: list[tuple[int, int, int]], names: list[str]) -> list[dict]:
-    rows, seen = [], {}
+def run(shapes: list[tuple[int, int, int]], names: list[str], table: Path) -> None:
+    """Measure every shape and put its rows into the table, in place of older ones of the same key."""
+    rows, slower = read_csv(table), {}
     for samples, dimensions, classes in shapes:
         data = make_data(samples, dimensions, classes)
         for name in names:
-            row = _compare(
-                ENTRIES[name], data, classes, seen.setdefault((name, dimensions, classes), {})
-            )
-            row |= {"measure": name, "samples": samples}
-            row |= {"dimensions": dimensions, "classes": classes}
-            rows.append(row)
+            known = slower.setdefault((name, dimensions, classes), {})
+            row = {
+                "measure": name,
+                "samples": samples,
+                "dimensions": dimensions,
+                "classes": classes,
+            }
+            row |= _compare(ENTRIES[name], data, classes, known)
+            rows[_key(row)] = row
             shown = " ".join(f"{row.get(c, '')!s:.9}" for c in COLUMNS[4:])
             print(f"{name:24} {samples} x {dimensions}, {classes}: {shown}", flush=True)
-    return rows
+        write_csv(rows.values(), table)
+
+
+def _key(row: dict) -> tuple:
+    name = list(ENTRIES).index(row["measure"])
+    return int(row["dimensions"]), int(row["classes"]), int(row["samples"]), name
 
 
 def _compare(entry: Entry, data: Data, classes: int, slower: dict[int, float]) -> dict:
@@ -225,12 +234,19 @@ def _compare(entry: Entry, data: Data, classes: int, slower: dict[int, float]) -
     return row
 
 
-def write_csv(rows: list[dict], path: Path) -> None:
+def read_csv(path: Path) -> dict[tuple, dict]:
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8") as file:
+        return {_key(row): row for row in csv.DictReader(file)}
+
+
+def write_csv(rows: Iterable[dict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
-        for row in rows:
+        for row in sorted(rows, key=_key):
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
@@ -244,10 +260,12 @@ def draw(table: Path, classes: int = 101) -> None:
     with table.open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if int(row["classes"]) == classes]
     names = list(dict.fromkeys(row["measure"] for row in rows))
+    quick = [r for r in rows if (int(r["samples"]), int(r["dimensions"])) == QUICK[0][:2]]
+    ratios = {row["measure"]: row["ratio"] for row in quick}
     columns = 5
     lines = -(-len(names) // columns)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(14, 2.55 * lines + 0.9), sharex=True, sharey=True
+        lines, columns, figsize=(14, 2.55 * lines + 0.9), sharex=True, sharey=True, squeeze=False
     )
     colors = {512: "#0072B2", 2048: "#D55E00"}
     for axis, name in zip(axes.flat, names, strict=False):
@@ -261,16 +279,10 @@ def draw(table: Path, classes: int = 101) -> None:
                     axis.plot(
                         *zip(*points, strict=True), style, color=color, lw=width, marker="o", ms=3
                     )
-        ratios = [
-            r["ratio"]
-            for r in rows
-            if r["measure"] == name
-            and r["ratio"]
-            and (int(r["samples"]), int(r["dimensions"])) == (3060, 2048)
-        ]
+        ratio = ratios.get(name)
         axis.set_title(name, fontsize=10, loc="left")
-        if ratios:
-            axis.text(0.97, 0.04, f"{float(ratios[0]):.3g} x", transform=axis.transAxes, ha="right")
+        if ratio:
+            axis.text(0.97, 0.04, f"{float(ratio):.3g} x", transform=axis.transAxes, ha="right")
         axis.set(xscale="log", yscale="log")
         axis.grid(alpha=0.3, lw=0.5)
         axis.spines[["top", "right"]].set_visible(False)
@@ -291,17 +303,24 @@ def draw(table: Path, classes: int = 101) -> None:
         figure.savefig(table.with_suffix(suffix), dpi=130)
 
 
+def parse_shape(text: str) -> tuple[int, int, int]:
+    samples, dimensions, classes = (int(part) for part in text.split("x"))
+    return samples, dimensions, classes
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one shape, no figure")
+    parser.add_argument("--shapes", nargs="+", type=parse_shape, help="like 3060x2048x101")
     parser.add_argument("--measures", nargs="+", choices=list(ENTRIES), default=list(ENTRIES))
     parser.add_argument("--output", type=Path, default=HERE / "results" / "measures.csv")
     parser.add_argument("--draw-only", action="store_true", help="redraw the figure from the CSV")
     arguments = parser.parse_args()
+    shapes = [(n, d, c) for d in DIMENSIONS for c in CLASSES for n in SAMPLES]
     if not arguments.draw_only:
-        shapes = [(n, d, c) for d in DIMENSIONS for c in CLASSES for n in SAMPLES]
         warm_up()
-        write_csv(run(QUICK if arguments.quick else shapes, arguments.measures), arguments.output)
+        chosen = QUICK if arguments.quick else arguments.shapes or shapes
+        run(chosen, arguments.measures, arguments.output)
     if not arguments.quick:
         draw(arguments.output)
 

@@ -24,8 +24,8 @@ from ckptrank.checkpoints.network import Network
 from ckptrank.files import atomic_path
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
-from ckptrank.seeds import seed_from
 from ckptrank.optimisers import SGD
+from ckptrank.seeds import seed_from
 
 logger = logging.getLogger("ckptrank")
 EVALUATION_BATCH = 256

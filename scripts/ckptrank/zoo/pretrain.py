@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ckptrank.errors import PairFault
+from ckptrank.optimisers import SGD, AdamW
 from ckptrank.zoo.architectures import Encoder, build
 from ckptrank.zoo.objectives import UNLABELLED, Objective, build_objective
-from ckptrank.optimisers import SGD, AdamW
 
 IMAGE_SIZE = 32  # pixels, the side of every image of the built-in benchmark
 # The preprocessing of every zoo network, of pixels in 0..1: (pixel - MEAN) / STD. On bytes that is
