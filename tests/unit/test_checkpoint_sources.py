@@ -232,6 +232,17 @@ def test_timms_fields_are_overridden(tmp_path, fetched):
     assert network.head is None
 
 
+def test_outputs_that_are_no_labels_are_no_head_unless_the_definition_says_so(tmp_path):
+    for definition, classes in (({}, None), ({"kind": "supervised"}, 512)):
+        model = make("timm/resnet10t", num_classes=512)
+        model.pretrained_cfg = {**model.pretrained_cfg, "tag": "openai", "num_classes": 512}
+        card = timm_source.store_loaded(
+            model, tmp_path, definition, library={"name": "timm", "model": "x"}, origin="x"
+        )
+        assert card["head_classes"] == classes
+        assert card["kind"] == definition.get("kind", "self-supervised")
+
+
 def test_a_layer_is_read_by_its_name_and_what_follows_is_dropped(tmp_path, fetched):
     model = make(f"timm/{TINY_TIMM}")
     fetched(model.state_dict())
@@ -407,6 +418,7 @@ def test_a_checkpoint_of_momentum_contrast(tmp_path, small):
         expected = small.classifier[:-1](small.avgpool(small.features(images)).flatten(1))
         torch.testing.assert_close(network.backbone(images), expected, rtol=1e-4, atol=1e-5)
     assert card["head_classes"] is None
+    assert card["headless"] == "the file has none"
     assert network.head is None
 
 

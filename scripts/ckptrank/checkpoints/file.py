@@ -53,7 +53,7 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
         state |= {key: own[key] for key in own if key.startswith(prefixes)}
         definition = {**definition, "head": "none"}
     load_into(model, state, definition["weights"])
-    return store(
+    card = store(
         model,
         folder,
         definition,
@@ -69,6 +69,9 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
             "licence": "not stated",
         },
     )
+    if not held and "feature_layer" not in definition:
+        card["headless"] = "the file has none"
+    return card
 
 
 def build(card: dict, folder: Path, seed: int) -> Network:

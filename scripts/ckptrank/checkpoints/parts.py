@@ -38,8 +38,8 @@ class PooledLayer(nn.Module):
     """The pooled output of the layer ``name`` of ``model``; what comes after it is not computed.
 
     Maps (N, C, H, W) and tokens (N, L, C) are averaged over positions; ``mean_channels_last`` is for
-    maps (N, H, W, C), as Swin has them, ``cls`` takes the first token. Parameters of the layers that
-    are not reached stay as they are.
+    maps (N, H, W, C), as Swin has them, ``cls`` takes the first token. Layers that are not reached
+    still count as parameters; :func:`prune` removes them.
     """
 
     def __init__(self, model: nn.Module, name: str, pooling: str = "mean"):
@@ -110,17 +110,18 @@ def take_apart(
 def check_parts(parts: Parts, expected: Tensor | None, image: Tensor) -> Parts:
     """Try a forward pass; return the parts, without the head if it does not give the model's logits.
 
-    ``expected``: what the whole model gave for ``image`` (1, 3, H, W). Raises :class:`PairFault` when
-    the features are not (1, D).
+    ``expected``: what the whole model gave for ``image`` (1, 3, H, W), None if these were no logits: a
+    head that cannot be checked is dropped. Raises :class:`PairFault` when the features are not (1, D).
     """
     features = _run(parts.backbone, image)
     if not isinstance(features, Tensor) or features.ndim != 2:
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise PairFault(f"its features are {shape}, expected (1, D); give `feature_layer`")
-    if parts.head is None or expected is None:
+    if parts.head is None:
         return parts
     logits = _run(parts.head, features)
-    if logits.shape == expected.shape and torch.allclose(logits, expected, rtol=1e-3, atol=1e-4):
+    same_shape = expected is not None and logits.shape == expected.shape
+    if same_shape and torch.allclose(logits, expected, rtol=1e-3, atol=1e-4):
         return parts
     return Parts(parts.backbone, None, parts.layer, "its logits are not linear in the features")
 

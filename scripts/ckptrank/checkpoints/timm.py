@@ -117,7 +117,7 @@ def store_loaded(
             "origin": origin,
             "licence": config.get("license") or "not stated",
         },
-        labelled=facts["labelled"],
+        labelled=facts["labelled"] or definition.get("kind") in ("supervised", "semi-supervised"),
     )
 
 
