@@ -126,15 +126,35 @@ def get_source_module(checkpoint):
     return f"ckptrank.checkpoints.{config['checkpoints'][checkpoint]['source']}"
 
 
+def get_source_task(checkpoint):
+    """The task that a checkpoint was pre-trained on, or None when the config does not say."""
+    definition = config["checkpoints"][checkpoint]
+    if definition["source"] == "zoo":
+        data = config["zoo"][definition["run"]]["data"]
+        return data if data in config["tasks"] else None
+    return definition.get("source_task")
+
+
 def get_score_inputs(job, wildcards):
-    """What the method of a job reads: the feature file, or the network and its task."""
+    """What the method of a job reads: feature files, or the network and its task."""
+    task, checkpoint = wildcards.task, wildcards.checkpoint
     inputs = METHODS[METHOD_JOBS[job][0]].inputs
     if "network" in inputs:
         return {
-            "checkpoint": f"resources/checkpoints/{wildcards.checkpoint}",
-            "task": f"resources/tasks/{wildcards.task}",
+            "checkpoint": f"resources/checkpoints/{checkpoint}",
+            "task": f"resources/tasks/{task}",
         }
-    return {"features": f"results/features/{wildcards.task}/{wildcards.checkpoint}.h5"}
+    if "source_class_means" in inputs:
+        common = config["references"]["domain_similarity"]["checkpoint"]
+        source = get_source_task(checkpoint)
+        files = {"common": f"results/features/{task}/{common}.h5"}
+        if source is not None:
+            files["source"] = f"results/features/{source}/{common}.h5"
+        return files
+    files = {"features": f"results/features/{task}/{checkpoint}.h5"}
+    if "reference_features" in inputs:
+        files["reference"] = f"results/references/{task}.h5"
+    return files
 
 
 def get_memory(base, per_input=1.0):

@@ -26,3 +26,38 @@ rule extract_features:
         ),
     script:
         "../scripts/extract_features.py"
+
+
+rule train_reference:
+    input:
+        checkpoint=f"resources/checkpoints/{config['references']['rsa']['checkpoint']}",
+        task="resources/tasks/{task}",
+    output:
+        "results/references/{task}.h5",
+    log:
+        "logs/train_reference/{task}.log",
+    benchmark:
+        "results/benchmarks/train_reference/{task}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        runtime=get_runtime(120),
+    params:
+        checkpoint=config["references"]["rsa"]["checkpoint"],
+        task=lambda wildcards: wildcards.task,
+        learning_rate=config["references"]["rsa"]["learning_rate"],
+        settings={
+            **get_finetune_settings(),
+            "steps": [config["references"]["rsa"]["steps"]],
+        },
+        batch_size=config["compute"]["extract_batch"],
+        device=config["compute"]["device"],
+        code=digest_code(
+            "train_reference.py",
+            get_source_module(config["references"]["rsa"]["checkpoint"]),
+        ),
+    script:
+        "../scripts/train_reference.py"

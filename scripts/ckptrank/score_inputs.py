@@ -4,7 +4,10 @@
 ``eval_labels``: the samples that are scored; the test set when scores are made on it, else a
 held-out fifth of the training samples for methods that need one, else ``None``. ``logits``,
 ``source_probabilities`` (softmax of the checkpoint's own head), ``source_labels`` (its argmax) and
-``eval_source_probabilities`` need a head.
+``eval_source_probabilities`` need a head. ``reference_features``: the same training samples as a
+network trained on the task sees them. ``source_class_means``, ``source_class_counts`` and their
+``target_`` twins: mean feature (C, D) of each class in the common network's eyes, over the training
+samples of what the checkpoint was pre-trained on and of the task, and the samples behind it (C,).
 """
 
 from functools import cached_property
@@ -12,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from ckptrank.errors import NotApplicable
-from ckptrank.features import Split, open_features
+from ckptrank.features import Features, Split, open_features
 from ckptrank.sampling import cap_per_class, hold_out
 from ckptrank.seeds import seed_from
 
@@ -36,6 +39,17 @@ def choose_rows(
     return rows[fit], rows[held]
 
 
+def average_classes(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean features of each class (C, D) float64 and its samples (C,); none: a mean of 0.
+
+    In a 0/1 label matrix (N, C) a sample counts for each of its classes.
+    """
+    members = labels if labels.ndim == 2 else np.eye(labels.max() + 1, dtype=np.uint8)[labels]
+    counts = members.sum(axis=0, dtype=np.int64)
+    sums = members.T.astype(np.float64) @ features.astype(np.float64)
+    return sums / np.maximum(counts, 1)[:, None], counts
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     values = logits.astype(np.float64)
     values -= values.max(axis=1, keepdims=True)
@@ -47,19 +61,39 @@ class FeatureInputs:
     """Arguments by name for one pair; raises :class:`NotApplicable` where the checkpoint has no head."""
 
     def __init__(self, files: object, params: object):
-        self._features = open_features(files.features)
+        self._files = files
         self._params = params
 
-    @cached_property
-    def _splits(self) -> tuple[Split, Split | None]:
-        params, train = self._params, self._features.train
+    def _limit(self, features: Features) -> tuple[Split, Split | None]:
+        params, train = self._params, features.train
         fit, held = choose_rows(train.read("labels"), params.protocol, params.held_out, params.task)
         if held is not None:
             return train.limited_to(fit), train.limited_to(held)
-        test = self._features.test if params.protocol["score_on"] == "test" else None
+        test = features.test if params.protocol["score_on"] == "test" else None
         return train.limited_to(fit), test
 
+    @cached_property
+    def _splits(self) -> tuple[Split, Split | None]:
+        return self._limit(open_features(self._files.features))
+
+    @cached_property
+    def _source_classes(self) -> tuple[np.ndarray, np.ndarray]:
+        if not hasattr(self._files, "source"):
+            raise NotApplicable("no `source_task` says what the checkpoint was pre-trained on")
+        train = open_features(self._files.source).train
+        return average_classes(train.read("features"), train.read("labels"))
+
+    @cached_property
+    def _target_classes(self) -> tuple[np.ndarray, np.ndarray]:
+        train = self._limit(open_features(self._files.common))[0]
+        return average_classes(train.read("features"), train.read("labels"))
+
     def __getitem__(self, name: str) -> np.ndarray | None:
+        if name == "reference_features":
+            return self._limit(open_features(self._files.reference))[0].read("features")
+        if name.endswith(("_class_means", "_class_counts")):
+            classes = self._source_classes if name.startswith("source") else self._target_classes
+            return classes[name.endswith("counts")]
         evaluate = name.startswith("eval_")
         split = self._splits[evaluate]
         if split is None:

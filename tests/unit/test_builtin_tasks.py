@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ckptrank.tasks import builtin
+from ckptrank.world.sources import SOURCES
 
 CLASSES = {"objects": 20, "digits": 10, "materials": 16, "tissue": 2, "distort": 12, "greek": 20}
 
@@ -39,6 +40,7 @@ def test_defaults_are_those_of_the_benchmark():
         "tissue": (120, 1600),
         "distort": (360, 1200),
         "greek": (300, 1200),
+        **dict.fromkeys(SOURCES, (2000, 1000)),
     }
 
 
@@ -129,7 +131,7 @@ def test_drawing_every_task_imports_nothing_heavy():
 import sys
 from ckptrank.tasks import builtin
 for name in builtin.TASKS:
-    builtin.load({"source": "builtin", "name": name, "train": 20, "test": 1})
+    builtin.load({"source": "builtin", "name": name, "train": 40, "test": 1})
 print(sorted({"torch", "sklearn", "matplotlib", "scipy", "pandas"} & set(sys.modules)))
 """
     run = subprocess.run(

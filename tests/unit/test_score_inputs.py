@@ -5,7 +5,7 @@ import pytest
 
 from ckptrank.errors import NotApplicable
 from ckptrank.features import create_features
-from ckptrank.score_inputs import FeatureInputs, softmax
+from ckptrank.score_inputs import FeatureInputs, average_classes, softmax
 
 LABELS = np.repeat([0, 1], 10)
 
@@ -65,3 +65,32 @@ def test_without_a_head_the_pair_is_not_applicable(tmp_path):
 
 def test_softmax_survives_huge_logits():
     np.testing.assert_allclose(softmax(np.array([[1e4, 1e4, -1e4]])), [[0.5, 0.5, 0]])
+
+
+def test_class_means_of_labels_and_of_label_matrices():
+    features = np.array([[0.0, 2], [2, 4], [10, 0]])
+    means, counts = average_classes(features, np.array([0, 0, 2]))
+    np.testing.assert_array_equal(means, [[1, 3], [0, 0], [10, 0]])
+    np.testing.assert_array_equal(counts, [2, 0, 1])
+    means, counts = average_classes(features, np.array([[1, 1], [0, 1], [0, 0]], np.uint8))
+    np.testing.assert_array_equal(means, [[0, 2], [1, 3]])
+    np.testing.assert_array_equal(counts, [1, 2])
+
+
+def test_reference_and_class_means_see_the_samples_that_the_protocol_allows(tmp_path):
+    inputs = make_inputs(tmp_path, score_on="train", cap=4)
+    path = tmp_path / "f.h5"
+    files = SimpleNamespace(features=path, reference=path, common=path, source=path)
+    inputs = FeatureInputs(files, inputs._params)
+    np.testing.assert_array_equal(inputs["reference_features"], inputs["features"])
+    np.testing.assert_array_equal(inputs["target_class_counts"], [4, 4])
+    np.testing.assert_allclose(
+        inputs["target_class_means"].ravel(), inputs["features"].reshape(2, 4).mean(axis=1)
+    )
+    np.testing.assert_array_equal(inputs["source_class_counts"], [10, 10])
+    np.testing.assert_array_equal(inputs["source_class_means"].ravel(), [4.5, 14.5])
+
+
+def test_without_source_data_domain_similarity_is_not_applicable(tmp_path):
+    with pytest.raises(NotApplicable, match="source_task"):
+        make_inputs(tmp_path)["source_class_means"]

@@ -13,7 +13,7 @@ from ckptrank.world.glyphs import GREEK, draw_digits, draw_greek
 from ckptrank.world.materials import MATERIALS, draw_materials
 from ckptrank.world.packaged import load_digits
 from ckptrank.world.shapes import OBJECTS, draw_objects
-from ckptrank.world.sources import balanced_labels
+from ckptrank.world.sources import SOURCES, balanced_labels
 from ckptrank.world.tissue import TISSUE, draw_tissue
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -160,4 +160,14 @@ TASKS: dict[str, BuiltinTask] = {
         test=1200,
         description="20 Greek letters that look unlike Latin ones, in 15 fonts",
     ),
+}
+TASKS |= {
+    name: BuiltinTask(
+        classes=domain.classes,
+        make=partial(_make_drawn, name, domain.draw),
+        train=2000,
+        test=1000,
+        description=f"The pre-training domain of {name}, other drawings",
+    )
+    for name, domain in SOURCES.items()
 }

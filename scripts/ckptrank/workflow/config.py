@@ -110,6 +110,11 @@ def _check_references(config: dict) -> list[str]:
     need("select.groups", select["groups"], "groups")
     need("select.measures", select["measures"], "measures", ("consensus",))
     need("nleep_grid.groups", config["nleep_grid"]["groups"], "groups")
+    for measure, reference in config["references"].items():
+        need(f"references.{measure}.checkpoint", [reference["checkpoint"]], "checkpoints")
+    for name, definition in config["checkpoints"].items():
+        if "source_task" in definition:
+            need(f"checkpoints.{name}.source_task", [definition["source_task"]], "tasks")
     for name, group in groups.items():
         need(f"groups.{name}.checkpoints", group.get("checkpoints", []), "checkpoints")
         need(f"groups.{name}.unranked", group.get("unranked", []), "checkpoints")
