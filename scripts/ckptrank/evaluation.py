@@ -133,7 +133,7 @@ def evaluate(
             here = pd.concat([here, score_consensus(here, consensus, group)], ignore_index=True)
         pooled.append(here[here["group"] == group])
         generator = np.random.default_rng(seed_from(seed, "bootstrap", group))
-        resamples = _Resamples.draw(*truth.shape, bootstrap, generator)
+        resamples = Resamples.draw(*truth.shape, bootstrap, generator)
         order = pd.MultiIndex.from_product([names, tasks, members])
         ordered = here.set_index(["measure", "task", "checkpoint"]).loc[order]
         for name, of_measure in ordered.groupby(level=0, sort=False):
@@ -151,7 +151,7 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Resamples:
+class Resamples:
     """How often each checkpoint (B, N) and each task (B, T) occurs in each bootstrap resample."""
 
     checkpoints: np.ndarray
@@ -160,7 +160,7 @@ class _Resamples:
     @classmethod
     def draw(
         cls, checkpoints: int, tasks: int, number: int, generator: np.random.Generator
-    ) -> "_Resamples":
+    ) -> "Resamples":
         return cls(
             generator.multinomial(checkpoints, np.full(checkpoints, 1 / checkpoints), size=number),
             generator.multinomial(tasks, np.full(tasks, 1 / tasks), size=number),
@@ -183,7 +183,7 @@ def _compare(
     rows: pd.DataFrame,
     truth: pd.DataFrame,
     references: np.ndarray | None,
-    resamples: _Resamples,
+    resamples: Resamples,
     seed: int,
 ) -> tuple[list[dict], list[dict]]:
     """Return one measure's rows of ``metrics`` and of ``summary`` in a group.

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ckptrank import metrics
 from ckptrank.baselines import BASELINES, describe_baselines
-from ckptrank.evaluation import _Resamples, evaluate
+from ckptrank.evaluation import Resamples, evaluate
 from ckptrank.seeds import seed_from
 
 CHECKPOINTS = ["scratch", "a", "b", "c", "d", "e", "f"]
@@ -301,7 +301,7 @@ def test_measures_share_their_resamples():
 
 def test_interval_equals_a_slow_bootstrap():
     generator = np.random.default_rng(3)
-    resamples = _Resamples.draw(6, 2, 80, np.random.default_rng(seed_from(0, "bootstrap", "all")))
+    resamples = Resamples.draw(6, 2, 80, np.random.default_rng(seed_from(0, "bootstrap", "all")))
     scores, accuracies = generator.normal(size=(2, 6)), generator.random((2, 6))
     fast = np.stack(
         [metrics.kendall(scores[t], accuracies[t], counts=resamples.checkpoints) for t in range(2)],
@@ -322,7 +322,7 @@ def test_interval_equals_a_slow_bootstrap():
 
 
 def test_interval_leaves_undefined_resamples_out():
-    resamples = _Resamples(np.ones((4, 3)), np.array([[1, 1], [2, 0], [0, 2], [1, 1]]))
+    resamples = Resamples(np.ones((4, 3)), np.array([[1, 1], [2, 0], [0, 2], [1, 1]]))
     values = np.array([[1.0, 3.0], [5.0, 7.0], [9.0, np.nan], [np.nan, 4.0]])
     # means 2, 5, undefined, 4
     assert resamples.get_interval(values) == pytest.approx(
@@ -344,7 +344,7 @@ def test_interval_covers_the_truth(shared, width):
     truth = 2 / np.pi * np.arcsin(correlation)
     means, intervals = [], []
     for _ in range(repetitions):
-        resamples = _Resamples.draw(checkpoints, tasks, 200, generator)
+        resamples = Resamples.draw(checkpoints, tasks, 200, generator)
         accuracies, noise = generator.normal(size=(2, tasks, checkpoints))
         if shared:
             accuracies[:], noise[:] = accuracies[0], noise[0]

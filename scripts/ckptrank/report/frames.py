@@ -5,6 +5,8 @@ numbers become NaN. A missing file, a missing column or a word where a number be
 ``ValueError`` that names the place.
 """
 
+from collections.abc import Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,11 +81,16 @@ class Frames:
 
 def read_frame(path: str | Path, table: str) -> pd.DataFrame:
     """Read one table (a key of :data:`COLUMNS`) from a CSV file."""
+    return read_columns(path, COLUMNS[table], table)
+
+
+def read_columns(path: str | Path, columns: Mapping[str, str], table: str) -> pd.DataFrame:
+    """Read a CSV file whose ``columns`` (name -> kind) must be there; others are kept as text."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[])
-    missing = [column for column in COLUMNS[table] if column not in frame.columns]
+    missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise ValueError(f"{path}: no column {', '.join(missing)} (table {table})")
-    for column, kind in COLUMNS[table].items():
+    for column, kind in columns.items():
         if kind == NUMBER:
             frame[column] = _numbers(frame[column], path)
         elif kind == FLAG:
