@@ -6,7 +6,6 @@ numbers become NaN. A missing file, a missing column or a word where a number be
 """
 
 from collections.abc import Mapping
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
