@@ -72,28 +72,15 @@ def fit_pca(features: np.ndarray, energy: float) -> PrincipalComponents:
 def _leading_eigenpairs(gram: np.ndarray, wanted: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the largest eigenvalues, descending, that sum to ``wanted``, and their vectors."""
     size = len(gram)
-    add_flops(9 * size**3 if size <= _SMALL else 4 / 3 * size**3)
     if size <= _SMALL:
+        add_flops(9 * size**3)
         values, vectors = np.linalg.eigh(gram)
         keep = _count(values[::-1], wanted)
         return values[::-1][:keep], vectors[:, ::-1][:, :keep]
-    from scipy.linalg import eigh_tridiagonal, lapack
+    from ckptrank.measures.tridiagonal import Tridiagonal  # SciPy's 0.3 s, and only worth it here
 
-    # gram = Q T Q' with T tridiagonal: all values of T are cheap, vectors only for the kept ones.
-    reflectors, diagonal, off_diagonal, scales, _ = lapack.dsytrd(
-        gram.T, lower=1, lwork=64 * size, overwrite_a=1
-    )
-    values = eigh_tridiagonal(diagonal, off_diagonal, eigvals_only=True)
-    keep = _count(values[::-1], wanted)
-    values, vectors = eigh_tridiagonal(
-        diagonal, off_diagonal, select="i", select_range=(size - keep, size - 1)
-    )
-    vectors = np.asfortranarray(vectors)
-    # dsytrd leaves Q in the form of dgeqrf, one row down, and leaves the first row alone.
-    vectors[1:], _, _ = lapack.dormqr(
-        "L", "N", np.asfortranarray(reflectors[1:, :-1]), scales, vectors[1:], lwork=64 * keep
-    )
-    add_flops(2 * size**2 * keep)
+    form = Tridiagonal(gram)
+    values, vectors = form.largest_eigenpairs(_count(form.eigenvalues()[::-1], wanted))
     return values[::-1], vectors[:, ::-1]
 
 
