@@ -25,4 +25,13 @@ with run_job(snakemake) as log:
     except PairFault as fault:
         log.error("%s", fault)
         card |= {"status": "failed", "reason": f"checkpoint: {fault}"}
+    except (OSError, MemoryError):  # this machine's fault, not the checkpoint's
+        raise
+    except Exception as error:
+        if definition["source"] in ("zoo", "scratch"):
+            raise
+        log.exception(
+            "its library failed"
+        )  # on files and arguments of others it may raise anything
+        card |= {"status": "failed", "reason": f"checkpoint: {type(error).__name__}: {error}"[:500]}
     write_json(folder / CARD, card)

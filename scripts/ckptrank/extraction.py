@@ -12,6 +12,7 @@ from ckptrank.checkpoints.network import Network
 from ckptrank.device import choose_precision, describe
 from ckptrank.errors import PairFault
 from ckptrank.features import FeatureWriter, create_features
+from ckptrank.gpu_memory import memory_is_a_fault
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
 from ckptrank.threads import map_ahead
@@ -19,6 +20,7 @@ from ckptrank.threads import map_ahead
 READ_AHEAD = 3
 
 
+@memory_is_a_fault("lower compute.extract_batch")
 def extract_features(
     network: Network,
     splits: Mapping[str, LabelledImages],
@@ -31,7 +33,8 @@ def extract_features(
     device: torch.device,
     precision: str = "float32",
 ) -> None:
-    """Write the feature file of a pair. Raises :class:`PairFault` when features are not finite.
+    """Write the feature file of a pair. Raises :class:`PairFault` when features are not finite or a GPU's
+    memory does not suffice.
 
     ``precision``: ``float32``, or ``bfloat16`` for automatic mixed precision on devices that have it
     (:func:`~ckptrank.device.choose_precision` says what others do).

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.files import atomic_path
+from ckptrank.gpu_memory import memory_is_a_fault
 from ckptrank.images import LabelledImages
 from ckptrank.log import progress
 from ckptrank.optimisers import SGD
@@ -83,6 +84,7 @@ def rows_of_step(step: int, samples: int, batch_size: int, seed: int) -> np.ndar
     return np.array([orders[e][p] for e, p in zip(epochs, positions % samples, strict=True)])
 
 
+@memory_is_a_fault("lower the batch size")
 def finetune(
     network: Network,
     train: LabelledImages,
@@ -102,7 +104,8 @@ def finetune(
     For multi-label matrices the accuracy is the mean average precision over classes. With
     ``resume_path`` the run leaves its state there every ``save_every_seconds`` and continues from it
     after a kill, to the same result. A run whose loss stops being finite ends there: its remaining
-    budgets get the accuracy of the broken network (chance, as a rule).
+    budgets get the accuracy of the broken network (chance, as a rule). Raises
+    :class:`~ckptrank.errors.PairFault` when a GPU's memory does not suffice.
     """
     torch.manual_seed(seed)
     model = Classifier(network, classes).to(device, memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ def select_best(parts: list[dict]) -> dict:
     pair = {key: parts[0][key] for key in ("checkpoint", "task")}
     for part in parts:
         if part["status"] != "ok":
-            return {**pair, "status": part["status"], "reason": part["reason"]}
+            return fail(pair, part["reason"])
     runs = [run for part in parts for run in part["runs"]]
     settings = [
         (-accuracy, int(steps), run["learning_rate"])
@@ -32,6 +32,15 @@ def select_best(parts: list[dict]) -> dict:
             for accuracy, steps, rate in sorted(settings, key=lambda s: (s[2], s[1]))
         ],
         "seconds": sum(run["seconds"] for run in runs),
+    }
+
+
+def fail(pair: dict, reason: str) -> dict:
+    """Return the ground truth of a pair that has none, and why."""
+    return {
+        **{key: pair[key] for key in ("checkpoint", "task")},
+        "status": "failed",
+        "reason": reason,
     }
 
 

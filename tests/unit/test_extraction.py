@@ -75,6 +75,18 @@ def extract_in(precision, path, monkeypatch, instructions=True):
     return open_features(path)
 
 
+def test_a_network_too_large_for_the_gpu_fails_alone(tmp_path, monkeypatch):
+    network = make_network()
+
+    def fill(_images):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB. GPU 0 has ...")
+
+    monkeypatch.setattr(network.backbone, "forward", fill)
+    with pytest.raises(PairFault, match=r"\(CUDA out of memory\); lower compute.extract_batch"):
+        extract(network, tmp_path / "a.h5")
+    assert not list(tmp_path.iterdir())
+
+
 def test_half_precision_is_asked_for_and_recorded(tmp_path, monkeypatch):
     exact = extract_in("float32", tmp_path / "a.h5", monkeypatch)
     half = extract_in("bfloat16", tmp_path / "b.h5", monkeypatch)
