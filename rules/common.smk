@@ -104,6 +104,7 @@ GRID_JOBS = [job for job in METHOD_JOBS if job == "nleep_grid"]
 # The group that the first page and the charts are about.
 MAIN_GROUP = config["select"]["groups"][-1]
 MEASURE_JOBS = [job for job in METHOD_JOBS if job not in GRID_JOBS]
+GRID_CHECKPOINTS = get_ranked(config["nleep_grid"]["groups"])
 
 
 wildcard_constraints:
@@ -166,8 +167,65 @@ def get_memory(base, per_input=1.0):
     return memory
 
 
+def get_disk(base, per_input):
+    """Disk space in MB that a job writes: a base, plus a multiple of the input's size."""
+    return lambda wildcards, input: round(base + per_input * input.size_mb)
+
+
 def get_runtime(minutes):
+    """Time limit in minutes, as much again on each attempt."""
     return lambda wildcards, attempt: minutes * attempt
+
+
+def get_gpus(wanted=True):
+    """1 where a job that can use a GPU is to be given one; with `auto` it takes one that it finds."""
+    return int(wanted and config["compute"]["device"] == "cuda")
+
+
+def get_gpu_model(wanted=True):
+    """A function of a job's GPU model for the cluster; None is no resource at all."""
+    model = config["compute"].get("gpu_model") if get_gpus(wanted) else None
+    return lambda wildcards: model
+
+
+# Jobs of one group that depend on each other become one job of the cluster. Locally groups are ignored.
+# A sweep in a single job goes with the selection of its best.
+SWEEP_GROUP = "sweep" if len(RATES) == 1 else None
+
+
+def get_pair_group(wildcards):
+    """One group per pair; shortened, since Slurm's log files are named by it."""
+    return f"{wildcards.task[:30]}.{wildcards.checkpoint[:60]}"
+
+
+# The measures of a pair go with its extraction, unless that holds a GPU which they do not need.
+EXTRACTION_GROUP = None if get_gpus() else get_pair_group
+
+
+def get_score_group(method):
+    """The group of a method's jobs: none where it runs the network itself, which takes long."""
+    return None if "network" in METHODS[method].inputs else get_pair_group
+
+
+def get_scores_of_pair(wildcards):
+    """The score files of one pair that go together."""
+    return [
+        f"results/scores/{job}/{wildcards.task}/{wildcards.checkpoint}.json"
+        for job, (method, _) in METHOD_JOBS.items()
+        if get_score_group(method)
+        and (job not in GRID_JOBS or wildcards.checkpoint in GRID_CHECKPOINTS)
+    ]
+
+
+def get_gathered_files():
+    """What connects the measures of each pair where its extraction does not."""
+    if EXTRACTION_GROUP:
+        return []
+    return [
+        f"results/gathered/{task}/{checkpoint}"
+        for task in config["select"]["tasks"]
+        for checkpoint in get_ranked()
+    ]
 
 
 def get_measure_table(jobs):

@@ -12,6 +12,7 @@ rule prepare_task:
     threads: 1
     resources:
         mem_mb=get_memory(1000),
+        disk_mb=get_disk(2000, 3),
         runtime=get_runtime(60),
     params:
         definition=lambda wildcards: config["tasks"][wildcards.task],
@@ -34,11 +35,14 @@ rule prepare_checkpoint:
         "logs/prepare_checkpoint/{checkpoint}.log",
     benchmark:
         "results/benchmarks/prepare_checkpoint/{checkpoint}.tsv"
+    group:
+        "checkpoint"
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        disk_mb=get_disk(2000, 1),
         runtime=get_runtime(60),
     params:
         name=lambda wildcards: wildcards.checkpoint,

@@ -4,6 +4,7 @@ rule collect:
         tasks=[f"resources/tasks/{name}" for name in config["select"]["tasks"]],
         ground_truth=get_ground_truth_files(),
         scores=get_score_files(MEASURE_JOBS),
+        gathered=get_gathered_files(),
     output:
         checkpoints="results/evaluation/checkpoints.csv",
         tasks="results/evaluation/tasks.csv",
@@ -14,6 +15,8 @@ rule collect:
         "logs/collect.log",
     benchmark:
         "results/benchmarks/collect.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -53,6 +56,8 @@ rule evaluate:
         "logs/evaluate.log",
     benchmark:
         "results/benchmarks/evaluate.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -78,6 +83,8 @@ rule collect_nleep_grid:
         "logs/collect_nleep_grid.log",
     benchmark:
         "results/benchmarks/collect_nleep_grid.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1

@@ -8,12 +8,16 @@ rule extract_features:
         "logs/extract_features/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/extract_features/{task}/{checkpoint}.tsv"
+    group:
+        EXTRACTION_GROUP
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        disk_mb=get_disk(1000, 4),
         runtime=get_runtime(120),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
@@ -42,8 +46,10 @@ rule train_reference:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        disk_mb=get_disk(1000, 4),
         runtime=get_runtime(120),
     params:
         checkpoint=config["references"]["rsa"]["checkpoint"],

@@ -8,11 +8,14 @@ rule finetune:
         "logs/finetune/{task}/{checkpoint}/{rates}.log",
     benchmark:
         "results/benchmarks/finetune/{task}/{checkpoint}/{rates}.tsv"
+    group:
+        SWEEP_GROUP
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
         runtime=get_runtime(720),
     params:
@@ -42,11 +45,14 @@ rule select_best:
         "logs/select_best/{task}/{checkpoint}.log",
     benchmark:
         "results/benchmarks/select_best/{task}/{checkpoint}.tsv"
+    group:
+        SWEEP_GROUP
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
         runtime=get_runtime(720),
     params:

@@ -12,11 +12,14 @@ for job, (method, measures) in METHOD_JOBS.items():
             f"results/scores/{job}/{{task}}/{{checkpoint}}.json",
         log:
             f"logs/score_{job}/{{task}}/{{checkpoint}}.log",
+        group:
+            get_score_group(method)
         conda:
             f"../envs/{METHODS[method].stack}.yaml"
         threads: 1
         resources:
-            gpu=int(METHODS[method].gpu),
+            gpu=get_gpus(METHODS[method].gpu),
+            gpu_model=get_gpu_model(METHODS[method].gpu),
             mem_mb=get_memory(
                 (
                     config["compute"]["worker_memory_mb"]
@@ -25,7 +28,7 @@ for job, (method, measures) in METHOD_JOBS.items():
                 ),
                 6,
             ),
-            runtime=get_runtime(120),
+            runtime=get_runtime(60 if get_score_group(method) else 240),
         params:
             checkpoint=lambda wildcards: wildcards.checkpoint,
             task=lambda wildcards: wildcards.task,
@@ -40,3 +43,17 @@ for job, (method, measures) in METHOD_JOBS.items():
             code=digest_code("score.py", locate(method)[0]),
         script:
             "../scripts/score.py"
+
+
+# Makes no file of worth: it connects the measures of a pair, which then travel as one job of a cluster.
+rule gather_scores:
+    input:
+        get_scores_of_pair,
+    output:
+        touch("results/gathered/{task}/{checkpoint}"),
+    group:
+        get_pair_group
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=get_runtime(5),

@@ -18,6 +18,8 @@ rule render_ranking:
         "logs/render_ranking/{group}.log",
     benchmark:
         "results/benchmarks/render_ranking/{group}.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -59,6 +61,8 @@ rule render_accuracy:
         "logs/render_accuracy/{group}.log",
     benchmark:
         "results/benchmarks/render_accuracy/{group}.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -93,6 +97,8 @@ rule render_nleep_grid:
         "logs/render_nleep_grid.log",
     benchmark:
         "results/benchmarks/render_nleep_grid.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -121,6 +127,8 @@ rule render_scores:
         "logs/render_scores/{task}.log",
     benchmark:
         "results/benchmarks/render_scores/{task}.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -153,6 +161,8 @@ rule render_quality_cost:
         "logs/render_quality_cost/{group}.log",
     benchmark:
         "results/benchmarks/render_quality_cost/{group}.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -187,6 +197,8 @@ rule render_charts:
         "logs/render_charts.log",
     benchmark:
         "results/benchmarks/render_charts.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -219,6 +231,8 @@ rule render_measures:
         "logs/render_measures.log",
     benchmark:
         "results/benchmarks/render_measures.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -258,6 +272,8 @@ rule render_provenance:
         "logs/render_provenance.log",
     benchmark:
         "results/benchmarks/render_provenance.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -283,6 +299,8 @@ rule render_landing:
         "logs/render_landing.log",
     benchmark:
         "results/benchmarks/render_landing.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1

@@ -10,6 +10,7 @@ rule prepare_source:
     threads: 1
     resources:
         mem_mb=get_memory(1000),
+        disk_mb=get_disk(1000, 0),
         runtime=get_runtime(10),
     params:
         name=lambda wildcards: wildcards.data,
@@ -27,12 +28,16 @@ rule pretrain:
         "logs/pretrain/{run}.log",
     benchmark:
         "results/benchmarks/pretrain/{run}.tsv"
+    group:
+        "checkpoint"
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=1,
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"], 4),
+        disk_mb=get_disk(1000, 0),
         runtime=get_runtime(60),
     params:
         run=lambda wildcards: config["zoo"][wildcards.run],
