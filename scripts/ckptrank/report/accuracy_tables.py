@@ -103,7 +103,7 @@ def render_missing_table(frames: Frames) -> Table:
         ("Score", frames.scores),
     ):
         lost = frame[frame["status"] != "ok"]
-        for status, checkpoints, measures, tasks, reason in _grouped(lost):
+        for status, checkpoints, measures, tasks, reason in group_losses(lost):
             shown = (
                 listed([names.get(name, name) for name in checkpoints]),
                 _listed_or_all(measures, measure_names, "measures"),
@@ -137,7 +137,7 @@ def _listed_or_all(chosen: tuple[str, ...], names: dict[str, str], plural: str) 
     return listed([names.get(name, name) for name in chosen])
 
 
-def _grouped(lost: pd.DataFrame) -> list[tuple[str, tuple, tuple, tuple, str]]:
+def group_losses(lost: pd.DataFrame) -> list[tuple[str, tuple, tuple, tuple, str]]:
     """Return (status, checkpoints, measures, tasks, reason), pairs merged along all three axes."""
     records = {
         (row.status, (row.checkpoint,), (row.measure,), (row.task,), row.reason): None

@@ -90,6 +90,14 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{mantissa}E{power}".replace("-", "−")
 
 
+def short_count(number: float) -> str:
+    """``25,600,000`` -> ``25.6 M``: three digits and a unit, for numbers of parameters."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * size:
+            return f"{significant(number / size)}\xa0{unit}"
+    return f"{number:,.0f}"
+
+
 def percent(fraction: float, decimals: int = 1) -> str:
     return f"{fixed(100 * fraction, decimals)} %"
 
@@ -105,6 +113,14 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours:,} h {minutes:02d} min"
+
+
+def roughly(seconds: float) -> str:
+    """An estimated length of time, to no more than two digits: ``40 s``, ``18 min``, ``2.5 h``."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{significant(seconds / size, 2)} {unit}"
+    return f"{significant(seconds, 2)} s"
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:

@@ -1,0 +1,14 @@
+"""The first page of a rank run: a line per task."""
+
+from ckptrank.files import write_text
+from ckptrank.log import run_job
+from ckptrank.report.output import made_from
+from ckptrank.report.rank_frames import read_ranking
+from ckptrank.report.rank_page import render_rank_overview
+
+with run_job(snakemake):
+    given = snakemake.input
+    files = zip(given.rankings, given.scores, given.facts, strict=True)
+    rankings = [read_ranking(*of_task) for of_task in files]
+    lines = list(zip(rankings, snakemake.params.pages, strict=True))
+    write_text(snakemake.output[0], render_rank_overview(lines, made_from=made_from(snakemake)))
