@@ -422,6 +422,34 @@ def test_a_checkpoint_of_momentum_contrast(tmp_path, small):
     assert network.head is None
 
 
+@pytest.mark.parametrize(
+    ("library", "architecture", "dimension"),
+    [("torchvision", "resnet18", 512), ("timm", "resnet10t", 512), ("zoo", "resnet_half", None)],
+)
+def test_random_weights_of_a_library_are_those_of_their_seed(
+    tmp_path, library, architecture, dimension
+):
+    card, network = prepare(
+        tmp_path,
+        source="scratch",
+        library=library,
+        architecture=architecture,
+        preprocessing={"size": 32},
+    )
+    assert (card["kind"], card["sha256"], card["head_classes"]) == ("scratch", None, None)
+    assert card["preprocessing"]["size"] == 32
+    assert card["parameters"] == sum(p.numel() for p in network.backbone.parameters())
+    assert card["dimension"] == dimension or dimension is None
+    features = compute(network)[0]
+    assert features.shape == (2, card["dimension"])
+
+    def weights(seed):
+        return next(load_network(tmp_path / "checkpoint", seed).parameters())
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
 def test_the_number_of_classes_is_the_files(tmp_path):
     model = make("timm/resnet10t", num_classes=7)
     card, network = prepare_file(

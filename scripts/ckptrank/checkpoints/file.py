@@ -3,11 +3,8 @@
 import logging
 from pathlib import Path
 
-from torch import nn
-
-from ckptrank.checkpoints import timm as timm_source
-from ckptrank.checkpoints import torchvision as torchvision_source
 from ckptrank.checkpoints.cards import adapt_preprocessing, assemble, store
+from ckptrank.checkpoints.libraries import create, find_preprocessing, find_source
 from ckptrank.checkpoints.network import Network
 from ckptrank.checkpoints.state import choose_keys, read_state
 from ckptrank.downloads import digest_in_name, download, verify
@@ -39,14 +36,14 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
         "model": definition["architecture"],
         "arguments": definition.get("arguments", {}),
     }
-    model = _create(library)
-    classifiers = _source(library).find_classifiers(model)
+    model = create(library)
+    classifiers = find_source(library).find_classifiers(model)
     held = [name for name in classifiers if f"{name}.weight" in state]
     if held:
         classes = state[f"{held[0]}.weight"].shape[0]
         if classes != model.get_submodule(held[0]).weight.shape[0]:
             library["classes"] = classes
-            model = _create(library)
+            model = create(library)
     else:  # the network's own classifier, random as it is, will be dropped
         prefixes = tuple(f"{name}." for name in classifiers)
         own = model.state_dict()
@@ -59,7 +56,7 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
         definition,
         architecture=definition["architecture"],
         classifiers=classifiers,
-        preprocessing=adapt_preprocessing(_preprocessing(library, model), definition),
+        preprocessing=adapt_preprocessing(find_preprocessing(library, model), definition),
         library=library,
         facts={
             "objective": "",
@@ -75,7 +72,7 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
 
 
 def build(card: dict, folder: Path, seed: int) -> Network:
-    return assemble(_create(card["library"]), card, folder)
+    return assemble(create(card["library"]), card, folder)
 
 
 def _fetch(weights: str, digest: str | None) -> Path:
@@ -91,22 +88,3 @@ def _fetch(weights: str, digest: str | None) -> Path:
             sha256_of(path),
         )
     return path
-
-
-def _source(library: dict):
-    return timm_source if library["name"] == "timm" else torchvision_source
-
-
-def _create(library: dict) -> nn.Module:
-    """Return the network with as many classes as the file has, where it has other than usual."""
-    if library["name"] == "timm":
-        classes = {"num_classes": library["classes"]} if "classes" in library else {}
-        return timm_source.create(library["model"], {**library["arguments"], **classes})
-    torchvision_source.check_architecture(library["model"])
-    return torchvision_source.create(library["model"], classes=library.get("classes", 1000))
-
-
-def _preprocessing(library: dict, model: nn.Module):
-    if library["name"] == "timm":
-        return timm_source.find_preprocessing(model.pretrained_cfg)
-    return torchvision_source.IMAGENET

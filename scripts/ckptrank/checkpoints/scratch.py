@@ -1,20 +1,33 @@
-"""From-Scratch: an architecture of the zoo with random weights, the reference of the accuracy plots."""
+"""From-Scratch: an architecture with random weights, the reference of the accuracy plots."""
 
 from pathlib import Path
 
 import torch
 
+from ckptrank.checkpoints.cards import adapt_preprocessing
+from ckptrank.checkpoints.libraries import create, find_preprocessing, find_source
 from ckptrank.checkpoints.network import Network, Preprocessing
+from ckptrank.checkpoints.parts import run_model, take_apart, trial_image
+from ckptrank.errors import PairFault
 from ckptrank.zoo.architectures import build as build_backbone
 from ckptrank.zoo.flops import count_forward_flops, count_parameters
 from ckptrank.zoo.pretrain import IMAGE_SIZE, MEAN, STD
 
-PREPROCESSING = Preprocessing(IMAGE_SIZE, MEAN, STD)
+LICENCES = {"zoo": "Apache-2.0", "timm": "Apache-2.0", "torchvision": "BSD-3-Clause"}
 
 
 def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> dict:
-    """Return the card's fields; there are no weights, each run draws its own from its seed."""
-    backbone = build_backbone(definition["architecture"])
+    """Return the card's fields; there are no weights, each run draws its own from its seed.
+
+    ``library``: ``zoo`` (this project's small networks, the default), ``torchvision`` or ``timm``.
+    """
+    library = {
+        "name": definition.get("library", "zoo"),
+        "model": definition["architecture"],
+        "arguments": definition.get("arguments", {}),
+    }
+    network = _make(library, definition)
+    size = network.preprocessing.size
     return {
         "architecture": definition["architecture"],
         "objective": "none",
@@ -24,19 +37,34 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: object) -> di
         "stage": None,
         "source_accuracy": None,
         "head_classes": None,
-        "dimension": backbone.dimension,
-        "parameters": count_parameters(backbone),
-        "forward_flops": count_forward_flops(backbone, (3, IMAGE_SIZE, IMAGE_SIZE)),
-        "feature_layer": "global average pooling",
-        "preprocessing": PREPROCESSING.to_dict(),
+        "dimension": network.dimension,
+        "parameters": count_parameters(network.backbone),
+        "forward_flops": count_forward_flops(network.backbone, (3, size, size)),
+        "feature_layer": "global average pooling" if library["name"] == "zoo" else "penultimate",
+        "preprocessing": network.preprocessing.to_dict(),
+        "library": library,
         "seed": None,
         "sha256": None,
         "origin": "random weights",
-        "licence": "Apache-2.0",
+        "licence": LICENCES[library["name"]],
     }
 
 
 def build(card: dict, folder: Path, seed: int) -> Network:
     torch.manual_seed(seed)
-    backbone = build_backbone(card["architecture"])
-    return Network(backbone, backbone.dimension, None, PREPROCESSING)
+    return _make(card["library"], {"preprocessing": card["preprocessing"]})
+
+
+def _make(library: dict, definition: dict) -> Network:
+    if library["name"] == "zoo":
+        backbone = build_backbone(library["model"])
+        preprocessing = adapt_preprocessing(Preprocessing(IMAGE_SIZE, MEAN, STD), definition)
+        return Network(backbone, backbone.dimension, None, preprocessing)
+    model = create(library)
+    classifiers = find_source(library).find_classifiers(model)
+    preprocessing = adapt_preprocessing(find_preprocessing(library, model), definition)
+    backbone = take_apart(model, classifiers, {"head": "none"}).backbone
+    features = run_model(backbone, trial_image(preprocessing))
+    if features is None:
+        raise PairFault(f"{library['model']}: its features are not (1, D)")
+    return Network(backbone, features.shape[1], None, preprocessing)
