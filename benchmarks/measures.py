@@ -3,11 +3,15 @@
     OMP_NUM_THREADS=1 python benchmarks/measures.py            # all shapes, about an hour
     OMP_NUM_THREADS=1 python benchmarks/measures.py --quick    # 3,060 x 2,048 with 101 classes
 
-Writes ``results/measures.csv`` beside this file, one row per shape and measure, and, unless quick,
-``results/measures.svg`` and ``.png``. Seconds are CPU seconds of the call alone (threads added up),
-imports done; the best of three calls below a second. Each call runs in a process of its own, whose
-peak memory (features included) is ``peak_gib``. A textbook form that takes more than 60 s, or is
-expected to take more than 60 s or 8 GiB, is left out, and the column ``note`` says so.
+Writes ``results/measures.csv`` beside this file, a row for each shape and measure as soon as it is
+known, and in the end ``results/measures.svg`` and ``.png``. Rows that the table holds are not measured
+anew unless ``--again`` is given, so that a run that was stopped goes on where it was.
+
+Seconds are processor seconds of the call alone (threads added up), imports done; the mean of as many
+calls as take half a second. Each call runs in a process of its own, whose peak memory (features
+included) is ``peak_gib``. A form that takes too long or too much memory, or is expected to from what
+fewer samples took, is left out; the column ``note`` says which and why. The limits:
+25 s and 8 GiB for a textbook form, 100 s for a measure.
 """
 
 import argparse
@@ -18,7 +22,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +33,21 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
 
 import numpy as np  # noqa: E402
 import reference  # noqa: E402
+from machine import describe_machine  # noqa: E402
 
 from ckptrank.measures.registry import get_function  # noqa: E402
 
-SAMPLES, DIMENSIONS, CLASSES = (1_000, 3_060, 10_000, 76_128), (512, 2_048), (10, 101, 397)
+SAMPLES, DIMENSIONS, CLASSES = (1_000, 3_060, 10_000, 76_128), (512, 2_048), (101, 10, 397)
 QUICK = [(3_060, 2_048, 101)]
-REFERENCE_SECONDS, REFERENCE_GIB, OWN_SECONDS = 60, 8, 600
+REFERENCE_SECONDS, REFERENCE_GIB, OWN_SECONDS = 25, 8, 100
+LEAST_SECONDS = 0.5
+STOPPED = {
+    "seconds": f"stopped after {OWN_SECONDS} s",
+    "reference_seconds": f"textbook form stopped after {REFERENCE_SECONDS} s",
+}
 COLUMNS = (
     *("measure", "samples", "dimensions", "classes", "seconds", "peak_gib", "score"),
-    *("reference_seconds", "reference_score", "ratio", "relative_difference", "note"),
+    *("reference_seconds", "reference_score", "ratio", "relative_difference", "note", "machine"),
 )
 GIB = 2**30
 
@@ -53,6 +63,10 @@ class Data:
 
     def source_labels(self) -> np.ndarray:
         return self.features[:, :100].argmax(axis=1)
+
+    def source_probabilities(self) -> np.ndarray:
+        exponentials = np.exp(self.features[:, :100].astype(np.float64))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
 
     def class_means(self) -> tuple[np.ndarray, ...]:
         """Return means and counts of one half's classes, then of the other's."""
@@ -72,13 +86,18 @@ def _supervised(data: Data) -> tuple[np.ndarray, ...]:
 
 @dataclass
 class Entry:
-    """``growth``: how the textbook form's time grows with N. ``gib``: its memory, from N and D."""
+    """A measure and its textbook form.
+
+    ``growth``: the power of N with which the textbook form's time grows, ``own_growth`` the
+    measure's; ``gib``: the textbook form's memory, from N, D and C.
+    """
 
     method: str
     textbook: Callable[..., float]
     arguments: Callable[[Data], tuple] = _supervised
     parameters: dict | None = None
     growth: int = 1
+    own_growth: int = 1
     gib: Callable[[int, int, int], float] = lambda n, d, c: 3 * n * d * 8 / GIB
 
 
@@ -106,6 +125,7 @@ ENTRIES = {
     "rsa": Entry(
         "rsa", reference.rsa, lambda data: (data.features, data.reduced()), growth=2, gib=_pairs_gib
     ),
+    "knn": Entry("knn", reference.knn, growth=2, own_growth=2, gib=_pairs_gib),
     "etran": Entry("etran", reference.etran, lambda data: (data.features,)),
     "etran (classification)": Entry(
         "etran", reference.etran_classification, parameters={"classification": True}
@@ -115,6 +135,7 @@ ENTRIES = {
     "feature_sparsity": Entry(
         "feature_sparsity", reference.feature_sparsity, lambda data: (data.features,)
     ),
+    "leep": Entry("leep", reference.leep, lambda data: (data.source_probabilities(), data.labels)),
     "nce": Entry("nce", reference.nce, lambda data: (data.source_labels(), data.labels)),
     "domain_similarity": Entry(
         "domain_similarity",
@@ -122,6 +143,7 @@ ENTRIES = {
         Data.class_means,
         {"min_count": 1},
         growth=0,
+        own_growth=0,
         gib=lambda n, d, c: 2 * 2 * c**3 * 8 / GIB,
     ),
 }
@@ -147,16 +169,15 @@ def _call(
     function: Callable[..., float], arguments: tuple, parameters: dict, limit: int, pipe
 ) -> None:
     """Time a call in this (forked) process and send (score, seconds, peak bytes) back."""
-    resource.setrlimit(resource.RLIMIT_CPU, (3 * limit, 3 * limit))
-    best = np.inf
-    for _ in range(3):
-        started = time.process_time()
-        resource.setrlimit(resource.RLIMIT_CPU, (int(started) + limit + 1, 3 * limit))
-        score = float(function(*arguments, **parameters))
-        best = min(best, time.process_time() - started)
-        if best > 1:
-            break
-    pipe.send((score, best, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
+    started = time.process_time()
+    resource.setrlimit(resource.RLIMIT_CPU, (int(started) + limit + 1,) * 2)
+    score = float(function(*arguments, **parameters))
+    seconds, calls = time.process_time() - started, 1
+    # Under the limit this clock ticks every 4 ms.
+    while seconds < LEAST_SECONDS:
+        function(*arguments, **parameters)
+        seconds, calls = time.process_time() - started, calls + 1
+    pipe.send((score, seconds / calls, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024))
 
 
 def measure(
@@ -188,72 +209,94 @@ def warm_up() -> None:
         entry.textbook(*arguments)
 
 
-def run(shapes: list[tuple[int, int, int]], names: list[str], table: Path) -> None:
-    """Measure every shape and put its rows into the table, in place of older ones of the same key."""
-    rows, slower = read_csv(table), {}
+def run(
+    shapes: list[tuple[int, int, int]], names: list[str], table: Path, again: bool = False
+) -> None:
+    """Measure the shapes and put each row into the table as soon as it is known."""
+    rows = read_csv(table)
     for samples, dimensions, classes in shapes:
-        data = make_data(samples, dimensions, classes)
+        data = None
         for name in names:
-            known = slower.setdefault((name, dimensions, classes), {})
-            row = {
-                "measure": name,
-                "samples": samples,
-                "dimensions": dimensions,
-                "classes": classes,
-            }
-            row |= _compare(ENTRIES[name], data, classes, known)
-            rows[_key(row)] = row
-            shown = " ".join(f"{row.get(c, '')!s:.9}" for c in COLUMNS[4:])
+            key = key_of(name, samples, dimensions, classes)
+            if key in rows and not again:
+                continue
+            data = data or make_data(samples, dimensions, classes)
+            smaller = [
+                row
+                for other, row in rows.items()
+                if other[:2] == key[:2] and other[3] == key[3] and other[2] < samples
+            ]
+            row = {"measure": name, "samples": samples, "dimensions": dimensions}
+            row |= {"classes": classes} | compare(ENTRIES[name], data, classes, smaller)
+            rows[key] = row | {"machine": describe_machine("numpy", "scipy", "scikit-learn")}
+            write_csv(rows, table)
+            shown = " ".join(f"{row.get(c, '')!s:.9}" for c in COLUMNS[4:-1])
             print(f"{name:24} {samples} x {dimensions}, {classes}: {shown}", flush=True)
-        write_csv(rows.values(), table)
 
 
-def _key(row: dict) -> tuple:
-    name = list(ENTRIES).index(row["measure"])
-    return int(row["dimensions"]), int(row["classes"]), int(row["samples"]), name
+def key_of(name: str, samples: int, dimensions: int, classes: int) -> tuple[int, ...]:
+    """Return what identifies a row, in the order of the table."""
+    return dimensions, classes, samples, list(ENTRIES).index(name)
 
 
-def _compare(entry: Entry, data: Data, classes: int, slower: dict[int, float]) -> dict:
-    """Return the columns of one row; ``slower`` keeps the textbook's seconds at smaller N."""
+def expect(column: str, limit: int, samples: int, growth: int, smaller: list[dict]) -> float:
+    """Return the seconds to expect from what fewer samples took; those stopped took the limit."""
+    known = [
+        (int(row["samples"]), float(row.get(column) or limit))
+        for row in smaller
+        if row.get(column) or STOPPED[column] in row.get("note", "")
+    ]
+    return max((seconds * (samples / n) ** growth for n, seconds in known), default=0.0)
+
+
+def compare(entry: Entry, data: Data, classes: int, smaller: list[dict]) -> dict:
+    """Return the measured columns of a row, knowing the rows of fewer samples."""
     samples, dimensions = data.features.shape
-    arguments = entry.arguments(data)
+    arguments, drawn = entry.arguments(data), entry.method in ("parc", "rsa") and samples > 5000
+    growth = 0 if drawn else entry.own_growth
+    if expect("seconds", OWN_SECONDS, samples, growth, smaller) >= OWN_SECONDS:
+        return {"note": f"left out: expected to take more than {OWN_SECONDS} s"}
     own = measure(get_function(entry.method), arguments, entry.parameters or {}, OWN_SECONDS)
     if own is None:
-        return {"note": f"longer than {OWN_SECONDS} s"}
+        return {"note": STOPPED["seconds"]}
     score, seconds, peak = own
     row = {"seconds": seconds, "peak_gib": peak / GIB, "score": score}
-    expected = max((s * (samples / n) ** entry.growth for n, s in slower.items()), default=0)
+    expected = expect("reference_seconds", REFERENCE_SECONDS, samples, entry.growth, smaller)
     gib = entry.gib(samples, dimensions, classes)
-    if expected > REFERENCE_SECONDS or gib > REFERENCE_GIB:
-        reason = f"{expected:.0f} s" if expected > REFERENCE_SECONDS else f"{gib:.0f} GiB"
-        return row | {"note": f"textbook left out: about {reason}"}
+    reason = ""
+    if drawn:
+        reason = "the measure scores a subsample of 5,000"
+    elif gib > REFERENCE_GIB:
+        reason = f"expected to take {gib:.0f} GiB"
+    elif expected >= REFERENCE_SECONDS:
+        reason = f"expected to take more than {REFERENCE_SECONDS} s"
+    if reason:
+        return row | {"note": f"textbook form left out: {reason}"}
     textbook = measure(entry.textbook, arguments, {}, REFERENCE_SECONDS)
     if textbook is None:
-        slower[samples] = float(REFERENCE_SECONDS)
-        return row | {"note": f"textbook stopped after {REFERENCE_SECONDS} s"}
+        return row | {"note": STOPPED["reference_seconds"]}
     other, other_seconds, _ = textbook
-    slower[samples] = other_seconds
     difference = abs(score - other) / max(abs(other), np.finfo(float).tiny)
     row |= {"reference_seconds": other_seconds, "reference_score": other}
-    row |= {"ratio": other_seconds / seconds, "relative_difference": difference}
-    if entry.method in ("parc", "rsa") and samples > 5000:
-        row["note"] = "scored on the default subsample of 5,000"
-    return row
+    return row | {"ratio": other_seconds / seconds, "relative_difference": difference}
 
 
 def read_csv(path: Path) -> dict[tuple, dict]:
     if not path.exists():
         return {}
     with path.open(encoding="utf-8") as file:
-        return {_key(row): row for row in csv.DictReader(file)}
+        return {
+            key_of(row["measure"], *(int(row[column]) for column in COLUMNS[1:4])): row
+            for row in csv.DictReader(file)
+        }
 
 
-def write_csv(rows: Iterable[dict], path: Path) -> None:
+def write_csv(rows: dict[tuple, dict], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        for row in sorted(rows, key=_key):
+        for _, row in sorted(rows.items()):
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
@@ -318,16 +361,17 @@ def parse_shape(text: str) -> tuple[int, int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one shape, no figure")
+    parser.add_argument("--again", action="store_true", help="measure anew what the table holds")
     parser.add_argument("--shapes", nargs="+", type=parse_shape, help="like 3060x2048x101")
     parser.add_argument("--measures", nargs="+", choices=list(ENTRIES), default=list(ENTRIES))
     parser.add_argument("--output", type=Path, default=HERE / "results" / "measures.csv")
     parser.add_argument("--draw-only", action="store_true", help="redraw the figure from the CSV")
     arguments = parser.parse_args()
-    shapes = [(n, d, c) for d in DIMENSIONS for c in CLASSES for n in SAMPLES]
+    shapes = [(n, d, c) for c in CLASSES for d in DIMENSIONS for n in SAMPLES]
     if not arguments.draw_only:
         warm_up()
         chosen = QUICK if arguments.quick else arguments.shapes or shapes
-        run(chosen, arguments.measures, arguments.output)
+        run(chosen, arguments.measures, arguments.output, arguments.again)
     if not arguments.quick:
         draw(arguments.output)
 

@@ -15,7 +15,6 @@ A tenth of the labels is permuted, so that scores are neither 0 nor chance.
 
 import csv
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from machine import describe_machine
 
 RESULTS = Path(__file__).with_name("results") / "nleep.csv"
 DIMENSIONS = 2048
@@ -168,22 +168,7 @@ def measure(shape: str) -> dict:
             for stage, seconds in getattr(theirs, kind).items():
                 ratio = seconds / getattr(ours, kind)[stage]
                 row[f"ratio_{stage}_{kind}"] = round(ratio, 1)
-    return row | {"machine": describe_machine()}
-
-
-def describe_machine() -> str:
-    import scipy
-    import sklearn
-
-    cpu = platform.processor() or "unknown"
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            cpu = line.split(":", 1)[1].strip()
-    return (
-        f"{cpu}, {os.cpu_count()} shared cores, load {os.getloadavg()[0]:.1f}, "
-        f"Python {platform.python_version()}, NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"scikit-learn {sklearn.__version__}"
-    )
+    return row | {"machine": describe_machine("numpy", "scipy", "scikit-learn")}
 
 
 def write_rows(rows: list[dict]) -> None:

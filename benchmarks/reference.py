@@ -8,6 +8,7 @@ code, not a slow one on purpose: everything inside the loops is vectorised.
 import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import linprog, minimize
+from scipy.spatial.distance import cdist
 from scipy.special import log_softmax, logsumexp, softmax
 from scipy.stats import spearmanr
 from sklearn.covariance import ledoit_wolf
@@ -79,6 +80,27 @@ def nce(source_labels, labels):
             if joint:
                 total += joint * np.log(joint / (source_labels == z).mean())
     return total
+
+
+def leep(source_probabilities, labels):
+    joint = np.array(
+        [source_probabilities[labels == y].sum(axis=0) for y in range(labels.max() + 1)]
+    )
+    conditional = joint / joint.sum(axis=0)
+    return np.mean(
+        [np.log(conditional[y] @ p) for p, y in zip(source_probabilities, labels, strict=True)]
+    )
+
+
+def knn(features, labels, k=5):
+    distances = cdist(features.astype(np.float64), features.astype(np.float64))
+    np.fill_diagonal(distances, np.inf)
+    total = 0.0
+    for row, own in zip(distances, labels, strict=True):
+        votes = np.bincount(labels[np.argsort(row)[:k]])
+        winners = np.flatnonzero(votes == votes.max())
+        total += (own in winners) / len(winners)
+    return total / len(labels)
 
 
 def _coding_rate(features, eps):
