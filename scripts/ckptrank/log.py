@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from ckptrank.attempts import note_failure, refuse_repetition
+
 Item = TypeVar("Item")
 
 JOB_LINE = "job: "
@@ -31,7 +33,7 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
     start-up. The last line is ``job: {...}`` with the rule, the start (Unix time), wall-clock and CPU
     seconds of the work, CPU seconds of the start-up, peak memory in MiB, host, GPU if one was used, and
     versions of what was imported. An uncaught exception lands in the log and on the terminal, and
-    fails the job.
+    fails the job; a cluster's next attempt at it then ends at once (``attempts.py``).
     """
     path = Path(snakemake.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +50,10 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
         logging.captureWarnings(True)
         warnings.simplefilter("default")
         try:
+            refuse_repetition(path, getattr(snakemake.resources, "attempt", 1))
             yield logging.getLogger("ckptrank")
-        except BaseException:
+        except BaseException as error:
+            note_failure(path, error)
             traceback.print_exc(file=stream)
             traceback.print_exc(file=terminal)
             raise SystemExit(1) from None

@@ -10,7 +10,8 @@ from ckptrank.log import progress, read_job_costs, run_job
 
 @pytest.fixture
 def job(tmp_path):
-    return SimpleNamespace(log=[str(tmp_path / "logs" / "rule" / "a.log")], rule="rule")
+    log = [str(tmp_path / "logs" / "rule" / "a.log")]
+    return SimpleNamespace(log=log, rule="rule", resources=SimpleNamespace(attempt=1))
 
 
 def test_everything_said_lands_in_the_log(job, capsys):
