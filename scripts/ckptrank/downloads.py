@@ -125,10 +125,11 @@ def verify(path: Path, digest: str | None, name: str = "") -> Path:
 def digest_in_name(url: str) -> str | None:
     """Return the hex digits before the suffix of names like ``resnet50-0676ba61.pth``, if any.
 
-    Digits alone (``model-20240131.pth``) are taken for a date.
+    Digits alone (``model-20240131.pth``) are taken for a date, unless a date stands before them, as in
+    OpenMMLab's names.
     """
-    found = re.search(r"-([0-9a-f]{8,64})\.[^/]*$", urlsplit(url).path)
-    return found[1] if found and not found[1].isdigit() else None
+    found = re.search(r"(\d{8})?-([0-9a-f]{8,64})\.[^/]*$", urlsplit(url).path)
+    return found[2] if found and (found[1] or not found[2].isdigit()) else None
 
 
 def _torch_cache() -> Path:

@@ -169,6 +169,7 @@ def test_addresses_that_nobody_can_trust_are_refused(url):
         ("https://a.org/resnet50-0676ba61.pth", "0676ba61"),
         ("https://a.org/mnasnet0.5_top1_67.823-3ffadce67e.pth", "3ffadce67e"),
         ("https://a.org/model-20240131.pth", None),
+        ("https://a.org/relative-loc_in1k_20220225-84784688.pth", "84784688"),
         ("https://a.org/moco_v2_800ep_pretrain.pth.tar", None),
         ("https://a.org/resnet50-baseline.pth", None),
     ],
