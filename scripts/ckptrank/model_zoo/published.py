@@ -1,0 +1,43 @@
+"""The paper's printed numbers: its Tables 1 to 3 (``report/published/modelzoo_*.csv``).
+
+Its Figures 4 to 8 print no numbers; what its text says of them is quoted where it is compared.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+_FOLDER = Path(__file__).parents[1] / "report" / "published"
+TRIALS = {"single": (7, 30), "multi": (3, 8)}
+"""Fewer trials than the first number find the best of as many experts (text on its Figure 6)."""
+_METHODS = {
+    "LFC": "lfc",
+    "LGC": "lgc",
+    "LEEP": "leep",
+    "Feature Metrics": "feature_sparsity",
+    "Domain Similarity": "domain_similarity",
+}
+METHODS = ("lfc", "lgc", "leep", "rsa", "domain_similarity", "feature_sparsity")
+"""The methods that the paper compares, by their names in this project."""
+
+
+@cache
+def read_costs() -> dict[tuple[str, str, str], float]:
+    """Return Table 3: (shots, step, method) -> multiple of one fine-tuning run."""
+    table = pd.read_csv(_FOLDER / "modelzoo_cost.csv", dtype={"shots": str})
+    methods = table["method"].map(_METHODS).fillna("")
+    keys = zip(table["shots"], table["step"], methods, strict=True)
+    return dict(zip(keys, table["runtime_ratio_to_one_finetune"], strict=True))
+
+
+@cache
+def read_single_domain() -> pd.DataFrame:
+    """Return Table 1: architecture, imagenet_pretrained, source, top1_percent."""
+    return pd.read_csv(_FOLDER / "modelzoo_single_domain_accuracy.csv")
+
+
+@cache
+def read_multi_domain() -> pd.DataFrame:
+    """Return Table 2: source, and the accuracy in percent of each kind of network."""
+    return pd.read_csv(_FOLDER / "modelzoo_multi_domain_accuracy.csv")

@@ -1,0 +1,134 @@
+"""The second benchmark's tidy tables, read with their types checked (``results/model_zoo/*.csv``).
+
+They are the first benchmark's tables (:mod:`ckptrank.report.frames`) with columns of their own. A
+*target* is a data set to fine-tune on; a *task* is a target at one size: its ``shots``, the number
+of training images per class, or :data:`FULL`. A ``cap`` is the number of training images per class
+that a score has seen at most, or :data:`ALL`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ckptrank.report.frames import COLUMNS, FLAG, NUMBER, TEXT, read_columns
+
+FULL = "full"
+ALL = "all"
+RESERVED = ("best", "worst", "random")
+"""Rows beside the measures in the tables of gains; ``random`` is always the exact expectation."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "checkpoints": {
+        **COLUMNS["checkpoints"],
+        **dict.fromkeys(("network", "domain"), TEXT),
+        **dict.fromkeys(("pretrained", "big_source"), FLAG),
+        "source_error": NUMBER,
+    },
+    "tasks": {**COLUMNS["tasks"], "target": TEXT, "shots": NUMBER},
+    "ground_truth": {
+        **dict.fromkeys(("checkpoint", "task", "status", "reason"), TEXT),
+        **dict.fromkeys(("accuracy", "seconds", "run_seconds"), NUMBER),
+    },
+    "scores": {
+        **dict.fromkeys(("measure", "method", "checkpoint", "task", "status", "reason"), TEXT),
+        "notes": TEXT,
+        **dict.fromkeys(("score", "seconds", "gflops", "cap"), NUMBER),
+    },
+    "measures": COLUMNS["measures"],
+    "similarity": {
+        **dict.fromkeys(("stage", "checkpoint_a", "checkpoint_b", "target"), TEXT),
+        "similarity": NUMBER,
+    },
+    "shots": {
+        **dict.fromkeys(("target", "pool"), TEXT),
+        **dict.fromkeys(("shots", "error", "members"), NUMBER),
+    },
+}
+"""The columns that are read, by table; others are kept as text."""
+
+
+@dataclass(frozen=True)
+class ZooTables:
+    """What was measured: see :data:`TABLES`; ``shots`` and ``cap`` as labels (``5``, ``full``)."""
+
+    checkpoints: pd.DataFrame
+    tasks: pd.DataFrame
+    ground_truth: pd.DataFrame
+    scores: pd.DataFrame
+    measures: pd.DataFrame
+    similarity: pd.DataFrame
+    shots: pd.DataFrame
+
+
+def read_tables(directory: str | Path) -> ZooTables:
+    """Read ``<table>.csv`` for every table of :data:`TABLES`.
+
+    Raises ``ValueError`` naming the file for missing columns, words where numbers belong, tasks or
+    experts that are unknown or listed twice, and measures with a name of :data:`RESERVED` that are
+    not the baseline of that name.
+    """
+    frames = {}
+    for table, columns in TABLES.items():
+        path = Path(directory) / f"{table}.csv"
+        frame = read_columns(path, columns, table)
+        for column, whole in (("shots", FULL), ("cap", ALL)):
+            if column in columns:
+                frame[column] = [label(value, whole) for value in frame[column]]
+        frames[table] = frame
+    tables = ZooTables(**frames)
+    _check(tables, directory)
+    return tables
+
+
+def label(number: float, whole: str) -> str:
+    """``5.0`` -> ``5``; what is empty is the ``whole``."""
+    return whole if number != number else f"{number:g}"
+
+
+def in_order(labels: Iterable[str], whole: str = FULL) -> list[str]:
+    """Return distinct labels of shots or caps from few to many, the ``whole`` last."""
+    return sorted(
+        dict.fromkeys(labels), key=lambda text: float("inf") if text == whole else float(text)
+    )
+
+
+def shots_title(shots: str) -> str:
+    """``5`` -> ``5-shot``, ``full`` -> ``Full size``."""
+    return "Full size" if shots == FULL else f"{shots}-shot"
+
+
+def target_titles(tasks: pd.DataFrame) -> dict[str, str]:
+    """Return target -> title: that of its task at full size, else of its first."""
+    whole_last = tasks.assign(whole=tasks["shots"] == FULL).sort_values("whole", kind="stable")
+    found = {row.target: row.title or row.target for row in whole_last.itertuples(index=False)}
+    return {target: found[target] for target in dict.fromkeys(tasks["target"])}
+
+
+def _check(tables: ZooTables, directory: str | Path) -> None:
+    for table, column in (
+        ("checkpoints", "checkpoint"),
+        ("tasks", "task"),
+        ("measures", "measure"),
+    ):
+        names = getattr(tables, table)[column]
+        if names.duplicated().any():
+            twice = names[names.duplicated()].iloc[0]
+            raise ValueError(f"{directory}/{table}.csv: {column} {twice!r} is listed twice")
+    if tables.tasks.duplicated(["target", "shots"]).any():
+        row = tables.tasks[tables.tasks.duplicated(["target", "shots"])].iloc[0]
+        raise ValueError(
+            f"{directory}/tasks.csv: two tasks of target {row['target']!r} with shots {row['shots']}"
+        )
+    known = {"task": set(tables.tasks["task"]), "checkpoint": set(tables.checkpoints["checkpoint"])}
+    for table in ("ground_truth", "scores"):
+        for column, names in known.items():
+            unknown = set(getattr(tables, table)[column]) - names
+            if unknown:
+                raise ValueError(f"{directory}/{table}.csv: unknown {column} {min(unknown)!r}")
+    for row in tables.measures.itertuples(index=False):
+        if row.measure in RESERVED and row.method != row.measure:
+            raise ValueError(
+                f"{directory}/measures.csv: the name {row.measure!r} is taken; rename this measure"
+            )
