@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ckptrank.workflow.config import ConfigError, check_config
+from ckptrank.workflow.config import ConfigError, check_config, replace_entries
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "rules" / "schemas"
@@ -40,7 +40,9 @@ def test_the_default_config_is_sound(config):
 
 @pytest.mark.parametrize("preset", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_preset_is_sound(config, preset):
-    check_config(merge(config, load(preset)), SCHEMAS, [preset])
+    files = [ROOT / "config.yaml", preset]
+    replace_entries(merge(config, load(preset)), files)
+    check_config(config, SCHEMAS, files)
 
 
 def test_schema_and_default_config_name_the_same_keys(config):
@@ -122,3 +124,22 @@ def test_checking_changes_nothing(config):
     before = copy.deepcopy(config)
     check_config(config, SCHEMAS, [])
     assert config == before
+
+
+def test_an_entry_that_a_later_file_defines_anew_replaces_the_earlier_one(tmp_path):
+    texts = (
+        "tasks: {digits: {source: builtin, name: digits, train: 9}, tissue: {source: builtin, name: tissue}}",
+        "tasks: {digits: {source: folder, path: x}, tissue: {train: 5}}\ngroups: [broken]",
+        "tasks: {digits: {seed: 1}}\ncheckpoints: [broken]",
+    )
+    files, config = [], {}
+    for number, text in enumerate(texts):
+        files.append(tmp_path / f"{number}.yaml")
+        files[-1].write_text(text)
+        merge(config, yaml.safe_load(text))
+    config["tasks"]["digits"]["shots"] = 5  # from the command line
+    replace_entries(config, files)
+    assert config["tasks"] == {
+        "digits": {"source": "folder", "path": "x", "seed": 1, "shots": 5},
+        "tissue": {"source": "builtin", "name": "tissue", "train": 5},
+    }

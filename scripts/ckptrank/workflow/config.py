@@ -34,6 +34,27 @@ def check_config(config: dict, schemas: Path, files: list[Path]) -> None:
         )
 
 
+def replace_entries(config: dict, files: list[Path]) -> None:
+    """Let a task or checkpoint that a later file defines anew replace the one of its name altogether.
+
+    Snakemake merges the files key by key, which would mix two definitions: what an earlier file than
+    the last that states the entry's `source` says of it, and none after, is taken out of ``config``.
+    """
+    contents = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in files]
+    for kind in ("tasks", "checkpoints"):
+        for name, definition in _as_dict(config.get(kind)).items():
+            given = [_as_dict(_as_dict(_as_dict(c).get(kind)).get(name)) for c in contents]
+            last = max((at for at, entry in enumerate(given) if "source" in entry), default=0)
+            kept = {key for entry in given[last:] for key in entry}
+            for key in {key for entry in given[:last] for key in entry} - kept:
+                definition.pop(key, None)
+
+
+def _as_dict(value: object) -> dict:
+    """Return a part of a config that was not checked yet; what is no mapping has no entries."""
+    return value if isinstance(value, dict) else {}
+
+
 def _find_duplicate_keys(file: Path) -> list[str]:
     faults = []
 
@@ -110,6 +131,10 @@ def _check_references(config: dict) -> list[str]:
     need("select.groups", select["groups"], "groups")
     need("select.measures", select["measures"], "measures", ("consensus",))
     need("nleep_grid.groups", config["nleep_grid"]["groups"], "groups")
+    need("rank.measures", config["rank"]["measures"], "measures")
+    caps = [stage["samples_per_class"] for stage in config["rank"]["budget"]]
+    if caps != sorted(set(caps)):
+        faults.append("rank.budget: samples_per_class must grow from stage to stage")
     for measure, reference in config["references"].items():
         need(f"references.{measure}.checkpoint", [reference["checkpoint"]], "checkpoints")
     for name, definition in config["checkpoints"].items():
