@@ -9,11 +9,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from ckptrank.measures.registry import METHODS, locate
 from ckptrank.report.text import inert
-from ckptrank.workflow.config import ConfigError, check_config
+from ckptrank.workflow.config import ConfigError, check_config, replace_entries
 from ckptrank.workflow.digest import digest_code
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.queries import expand_queries
 
+replace_entries(config, [Path(file) for file in workflow.configfiles])
 try:
     check_config(
         config,
