@@ -123,6 +123,14 @@ rule render_scores:
             category="Scores",
             labels={"task": "{task}", "what": "score against accuracy"},
         ),
+        ranks_svg="results/report/scores/{task}.ranks.svg",
+        ranks_pdf="results/report/scores/{task}.ranks.pdf",
+        ranks=report(
+            "results/report/scores/{task}.ranks.html",
+            caption="../reports/captions/ranks.rst",
+            category="Scores",
+            labels={"task": "{task}", "what": "rank intervals"},
+        ),
     log:
         "logs/render_scores/{task}.log",
     benchmark:
@@ -139,6 +147,7 @@ rule render_scores:
         task=lambda wildcards: wildcards.task,
         title=lambda wildcards: get_task_title(wildcards.task),
         group=MAIN_GROUP,
+        recommend=config["evaluation"]["recommend"],
         code=digest_report("render_scores.py"),
     script:
         "../scripts/render_scores.py"
@@ -312,6 +321,10 @@ rule render_landing:
         group=MAIN_GROUP,
         pages=get_linked_pages(),
         measure_pages=dict(zip(get_table_rows(), get_measure_pages())),
+        task_pages={
+            task: f"results/report/scores/{task}.ranks.html"
+            for task in config["select"]["tasks"]
+        },
         code=digest_report("render_landing.py"),
     script:
         "../scripts/render_landing.py"

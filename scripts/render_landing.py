@@ -19,6 +19,7 @@ with run_job(snakemake):
         stages=pd.DataFrame(facts["stages"]),
         pages=[tuple(page) for page in params.pages],
         measure_pages=params.measure_pages,
+        task_pages=params.task_pages,
         fragment=True,
         made_from=made_from(snakemake),
     )

@@ -20,12 +20,20 @@ from jinja2 import UndefinedError
 from ckptrank.baselines import BASELINES
 from ckptrank.measures.registry import METHODS
 from ckptrank.report import vega
+from ckptrank.report.accuracy_tables import render_true_rank_table
+from ckptrank.report.frames import titles
 from ckptrank.report.interactive import render_cost_chart, render_score_chart
 from ckptrank.report.landing import compare, interval, render_landing, verdict
 from ckptrank.report.method_texts import equation_svg, read_method_text, written_texts
 from ckptrank.report.pages import render_figure_page, render_method_page
 from ckptrank.report.provenance import render_provenance, summarise_costs
-from ckptrank.report.recommending import expected_best_of, pooled_noise, rank_interval, recommend
+from ckptrank.report.recommending import (
+    expected_best_of,
+    pooled_noise,
+    rank_all,
+    rank_interval,
+    recommend,
+)
 from ckptrank.report.templating import render
 
 FRAMES = build_frames()
@@ -95,6 +103,23 @@ def test_recommended_are_the_highest_scores():
     lost = 100 * (truth.drop("scratch").max() - truth[best].max())
     assert card["lost"] == f"{lost:.1f}"
     assert card["found"] == (lost == 0)
+
+
+def test_all_ranks_are_those_of_scores_and_accuracies():
+    ranks = rank_all(FRAMES, "nleep", "objects", ALL).set_index("checkpoint")
+    scores = FRAMES.scores.query("measure == 'nleep' and task == 'objects' and status == 'ok'")
+    scores = scores.set_index("checkpoint")["score"]
+    assert (ranks["rank"] == scores.rank(ascending=False)[ranks.index]).all()
+    truth = FRAMES.ground_truth.query("task == 'objects' and checkpoint != 'scratch'")
+    truth = truth.set_index("checkpoint")["accuracy"]
+    assert (ranks["true_rank"] == truth.rank(ascending=False, method="min")[ranks.index]).all()
+    assert (ranks["true_low"] <= ranks["true_rank"]).all()
+    assert (ranks["others_low"] <= ranks["others"]).all()
+    table = render_true_rank_table(
+        ranks.reset_index(), titles(FRAMES.checkpoints, "checkpoint"), "M"
+    )
+    assert [row.cells[1].value for row in table.rows] == list(range(1, len(ranks) + 1))
+    assert table.rows[0].cells[4].value == 100 * truth[ranks.index[0]]
 
 
 def test_recommended_are_members_of_the_group():

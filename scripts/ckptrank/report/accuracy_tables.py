@@ -84,6 +84,49 @@ def _accuracy_cell(truth: pd.DataFrame, checkpoint: str, task: str) -> Cell:
     return Cell(100 * row["accuracy"], spread=100 * row["noise_sd"])
 
 
+def render_true_rank_table(ranks: pd.DataFrame, names: dict[str, str], measure: str) -> Table:
+    """Return a measure's order on a task beside the true one.
+
+    ``ranks`` as from :func:`ckptrank.report.recommending.rank_all`; ``measure`` is its title.
+    """
+    columns = (
+        Column("checkpoint", "Checkpoint", numeric=False),
+        _rank_column("rank", f"Rank by {measure}"),
+        _rank_column("others", "By the other measures", "Median and middle half of their places"),
+        _rank_column("true_rank", "True rank", "By fine-tuned accuracy; what noise allows"),
+        Column("accuracy", "Accuracy (%)", show=one_decimal, contest="accuracy"),
+    )
+    rows = []
+    for row in ranks.itertuples(index=False):
+        cells = (
+            Cell(names[row.checkpoint]),
+            Cell(float(row.rank)),
+            Cell(row.others, row.others_low, row.others_high),
+            Cell(row.true_rank, row.true_low, row.true_high),
+            Cell(100 * row.accuracy),
+        )
+        rows.append(Row(cells, contests=frozenset({"accuracy"})))
+    return mark_best(
+        Table(
+            name="ranks",
+            title="Ranks",
+            columns=columns,
+            rows=tuple(rows),
+            caption=(
+                f"Checkpoints in the order of {measure}. Brackets: the middle half of the places that "
+                "the other measures give, and the true ranks that the noise between seeds allows."
+            ),
+        )
+    )
+
+
+def _rank_column(key: str, title: str, text: str = "") -> Column:
+    def show(value: float) -> str:
+        return f"{value:g}"
+
+    return Column(key, title, show=show, show_extra=show, higher_is_better=False, help=text)
+
+
 def render_missing_table(frames: Frames) -> Table:
     """Return everything that failed or does not apply; what shares a reason shares a row."""
     names = titles(frames.checkpoints, "checkpoint")

@@ -167,6 +167,7 @@ def render_landing(
     stages: pd.DataFrame | None = None,
     pages: Sequence[tuple[str, str]] = (),
     measure_pages: Mapping[str, str] | None = None,
+    task_pages: Mapping[str, str] | None = None,
     directory: str = "results/report",
     title: str = "Which checkpoints are worth fine-tuning?",
     fragment: bool = False,
@@ -175,9 +176,9 @@ def render_landing(
     """Return the landing page.
 
     ``recommender`` is the measure whose order is shown, ``group`` the pool. ``pages`` (title, path)
-    and ``measure_pages`` (measure -> path) are linked; paths are the result files as Snakemake
-    knows them, relative to the run's directory, and ``directory`` is where the page itself lies, so
-    that the links work inside Snakemake's report and on disk alike. ``fragment=True`` leaves out
+    ``measure_pages`` (measure -> path) and ``task_pages`` are linked; paths are the result files as
+    Snakemake knows them, relative to the run's directory, and ``directory`` is where the page itself
+    lies, so that the links work inside Snakemake's report and on disk alike. ``fragment=True`` leaves out
     ``<html>`` and all scripts, for ``.. raw:: html`` in ``workflow.rst``. ``provenance`` and
     ``stages`` as in :func:`ckptrank.report.provenance.render_provenance`.
     """
@@ -196,6 +197,7 @@ def render_landing(
         "ahead": _ahead(frames, group),
         "provenance": provenance or {},
         "pages": pages,
+        "task_pages": task_pages or {},
         "fragment": fragment,
         "made_from": made_from,
         "duration": duration,

@@ -22,9 +22,10 @@ def render_figure_page(
     title: str,
     caption: str,
     alternative: str,
+    tables: Sequence[Table] = (),
     made_from: str = "",
 ) -> str:
-    """Return a page with a figure, its caption beside it and both files for download.
+    """Return a page with a figure, its caption, both files for download, and ``tables`` below.
 
     ``alternative`` says in words what the picture shows, for those who do not see it.
     """
@@ -37,6 +38,7 @@ def render_figure_page(
         picture=data_uri(svg.read_bytes(), "image/svg+xml"),
         pdf=data_uri(pdf.read_bytes(), "application/pdf"),
         names=(svg.name, pdf.name),
+        tables=[html_view(table) for table in tables],
         made_from=made_from,
     )
 

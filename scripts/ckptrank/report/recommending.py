@@ -37,8 +37,13 @@ def pooled_noise(truth: pd.DataFrame) -> float:
     return float((truth["noise_sd"].dropna() ** 2).mean() ** 0.5)
 
 
-def recommend(frames: Frames, measure: str, task: str, group: str, count: int = 3) -> dict:
-    """Return what the landing page says about a task: the first ``count`` checkpoints, their worth."""
+def rank_all(frames: Frames, measure: str, task: str, group: str) -> pd.DataFrame:
+    """Return a row per checkpoint that ``measure`` scores on a task, its first choice first.
+
+    Columns: ``checkpoint``, ``rank``; ``others``, ``others_low``, ``others_high`` (median and middle half
+    of the places that the other measures give it); ``accuracy`` (fine-tuned), ``true_rank``, ``true_low`` and
+    ``true_high`` (:func:`rank_interval`); NaN where the pair was not fine-tuned or not scored by others.
+    """
     members = ranked_checkpoints(frames.checkpoints, group)
     scores = scores_of_group(frames.scores, group)
     scores = scores[
@@ -47,32 +52,56 @@ def recommend(frames: Frames, measure: str, task: str, group: str, count: int = 
     mine = scores[scores["measure"] == measure].sort_values(
         ["score", "checkpoint"], ascending=[False, True]
     )
-    truth = frames.ground_truth[
-        (frames.ground_truth["task"] == task) & (frames.ground_truth["status"] == "ok")
-    ]
-    truth = truth[truth["checkpoint"].isin(members)].set_index("checkpoint")
-    accuracies, noise = truth["accuracy"], pooled_noise(truth)
-    noise = 0.0 if math.isnan(noise) else noise
-    names = titles(frames.checkpoints, "checkpoint")
+    accuracies, noise = _accuracies(frames, task, members)
     places = _places(frames, scores, measure)
+    unknown = (math.nan,) * 3
+    rows = []
+    for rank, name in enumerate(mine["checkpoint"], start=1):
+        known = name in accuracies.index
+        accuracy = accuracies[name] if known else math.nan
+        truth = rank_interval(accuracies, name, noise) if known else unknown
+        rows.append((name, rank, *places.get(name, unknown), accuracy, *truth))
+    columns = ["checkpoint", "rank", "others", "others_low", "others_high", "accuracy"]
+    return pd.DataFrame(rows, columns=[*columns, "true_rank", "true_low", "true_high"])
+
+
+def _accuracies(frames: Frames, task: str, members: list[str]) -> tuple[pd.Series, float]:
+    """Return the members' fine-tuned accuracies on a task and their noise, 0 where not measured."""
+    truth = frames.ground_truth
+    truth = truth[
+        (truth["task"] == task) & (truth["status"] == "ok") & truth["checkpoint"].isin(members)
+    ]
+    noise = pooled_noise(truth)
+    return truth.set_index("checkpoint")["accuracy"], 0.0 if math.isnan(noise) else noise
+
+
+def recommend(frames: Frames, measure: str, task: str, group: str, count: int = 3) -> dict:
+    """Return what the landing page says about a task: the first ``count`` checkpoints, their worth."""
+    accuracies, _ = _accuracies(frames, task, ranked_checkpoints(frames.checkpoints, group))
+    names = titles(frames.checkpoints, "checkpoint")
     facts = frames.tasks.set_index("task").loc[task]
+    first = rank_all(frames, measure, task, group).head(count)
     card = {
+        "task": task,
         "title": facts["title"] or task,
         "about": task_size(facts),
-        "picks": [],
+        "picks": [_pick(row, names) for row in first.itertuples(index=False)],
     }
-    for name in mine["checkpoint"].head(count):
-        pick = {"name": names[name], "accuracy": "", "details": [_place_text(places.get(name))]}
-        if name in accuracies.index:
-            rank, low, high = rank_interval(accuracies, name, noise)
-            span = f" ({low}–{high} within noise)" if low < high else ""
-            pick["accuracy"] = f"{one_decimal(100 * accuracies[name])}\xa0%"
-            pick["details"].insert(0, f"true rank {rank}{span}")
-        card["picks"].append(pick)
-    tuned = accuracies[accuracies.index.isin(mine["checkpoint"].head(count))]
+    tuned = accuracies[accuracies.index.isin(first["checkpoint"])]
     if len(tuned):
         card |= _worth(accuracies, tuned, names, count)
     return card
+
+
+def _pick(row: tuple, names: dict[str, str]) -> dict:
+    pick = {"name": names[row.checkpoint], "accuracy": "", "details": []}
+    if not math.isnan(row.accuracy):
+        interval = f"{row.true_low:.0f}–{row.true_high:.0f}"
+        span = f" ({interval} within noise)" if row.true_low < row.true_high else ""
+        pick["accuracy"] = f"{one_decimal(100 * row.accuracy)}\xa0%"
+        pick["details"].append(f"true rank {row.true_rank:.0f}{span}")
+    pick["details"].append(_place_text(row.others_low, row.others_high))
+    return pick
 
 
 def task_size(facts: pd.Series) -> str:
@@ -95,19 +124,19 @@ def _worth(accuracies: pd.Series, tuned: pd.Series, names: dict[str, str], count
     }
 
 
-def _places(frames: Frames, scores: pd.DataFrame, measure: str) -> dict[str, tuple[int, int]]:
-    """Return, by checkpoint, the middle half of the places that the other measures give it."""
+def _places(frames: Frames, scores: pd.DataFrame, measure: str) -> dict[str, tuple]:
+    """Return, by checkpoint, median and middle half of the places that the other measures give it."""
     skipped = set(frames.measures.loc[frames.measures["family"].isin(NOT_MEASURES), "measure"])
     others = scores[~scores["measure"].isin(skipped | {measure})]
     ranks = others.groupby("measure")["score"].rank(ascending=False, method="max")
-    quartiles = ranks.groupby(others["checkpoint"]).quantile([0.25, 0.75]).unstack()
+    quartiles = ranks.groupby(others["checkpoint"]).quantile([0.25, 0.5, 0.75]).unstack()
     return {
-        name: (math.floor(row[0.25]), math.ceil(row[0.75])) for name, row in quartiles.iterrows()
+        name: (row[0.5], math.floor(row[0.25]), math.ceil(row[0.75]))
+        for name, row in quartiles.iterrows()
     }
 
 
-def _place_text(place: tuple[int, int] | None) -> str:
-    if place is None:
+def _place_text(low: float, high: float) -> str:
+    if math.isnan(low):
         return "no other measure ranks it"
-    low, high = place
-    return f"others rank it {low}" + (f"–{high}" if low < high else "")
+    return f"others rank it {low:.0f}" + (f"–{high:.0f}" if low < high else "")

@@ -27,6 +27,8 @@ STAGES = {
             "render_measures",
             "render_provenance",
             "render_landing",
+            "render_rank",
+            "render_rank_overview",
         ),
         "Evaluation and report",
     ),
