@@ -17,6 +17,9 @@ include: "rules/finetune.smk"
 include: "rules/measures.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+include: "rules/common_rank.smk"
+include: "rules/rank.smk"
+include: "rules/rank_report.smk"
 
 
 rule all:
@@ -28,3 +31,9 @@ rule all:
 rule benchmark:
     input:
         get_evaluation_files(),
+
+
+rule rank:
+    input:
+        [f"results/rank/{task}/ranking.csv" for task in config["select"]["tasks"]],
+        "results/report/rank.html",

@@ -1,6 +1,7 @@
 import json
 import re
 import sys
+from csv import DictReader
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -58,17 +59,15 @@ def get_grid_measures():
     }
 
 
-def get_jobs_of_methods():
+def get_jobs_of_methods(names):
     """Job name -> (method, measures with their parameters): one job per method scores all its measures."""
     jobs = {}
-    for name in config["select"]["measures"]:
+    for name in names:
         if name == "consensus":
             continue
         measure = config["measures"][name]
         measures = jobs.setdefault(measure["method"], (measure["method"], {}))[1]
         measures[name] = measure.get("params", {})
-    if get_grid_measures():
-        jobs["nleep_grid"] = ("nleep", get_grid_measures())
     return jobs
 
 
@@ -100,7 +99,9 @@ def constrain(names):
 
 
 RATES = get_rates()
-METHOD_JOBS = get_jobs_of_methods()
+METHOD_JOBS = get_jobs_of_methods(config["select"]["measures"])
+if get_grid_measures():
+    METHOD_JOBS["nleep_grid"] = ("nleep", get_grid_measures())
 GRID_JOBS = [job for job in METHOD_JOBS if job == "nleep_grid"]
 # The group that the first page and the charts are about.
 MAIN_GROUP = config["select"]["groups"][-1]
@@ -137,10 +138,10 @@ def get_source_task(checkpoint):
     return definition.get("source_task")
 
 
-def get_score_inputs(job, wildcards):
-    """What the method of a job reads: feature files, or the network and its task."""
+def get_score_inputs(method, wildcards, features="results/features"):
+    """What a method reads: feature files, the pair's own below ``features``, or the network and its task."""
     task, checkpoint = wildcards.task, wildcards.checkpoint
-    inputs = METHODS[METHOD_JOBS[job][0]].inputs
+    inputs = METHODS[method].inputs
     if "network" in inputs:
         return {
             "checkpoint": f"resources/checkpoints/{checkpoint}",
@@ -153,7 +154,7 @@ def get_score_inputs(job, wildcards):
         if source is not None:
             files["source"] = f"results/features/{source}/{common}.h5"
         return files
-    files = {"features": f"results/features/{task}/{checkpoint}.h5"}
+    files = {"features": f"{features}/{task}/{checkpoint}.h5"}
     if "reference_features" in inputs:
         files["reference"] = f"results/references/{task}.h5"
     return files

@@ -7,7 +7,7 @@ for job, (method, measures) in METHOD_JOBS.items():
         name:
             f"score_{job}"
         input:
-            unpack(partial(get_score_inputs, job)),
+            unpack(partial(get_score_inputs, method)),
         output:
             f"results/scores/{job}/{{task}}/{{checkpoint}}.json",
         log:

@@ -9,6 +9,8 @@ from ckptrank.extraction import extract_features
 from ckptrank.features import write_failed
 from ckptrank.images import load_images
 from ckptrank.log import run_job
+from ckptrank.sampling import cap_per_class
+from ckptrank.seeds import seed_from
 from ckptrank.tasks.store import SPLITS, open_task
 
 with run_job(snakemake) as log:
@@ -17,7 +19,13 @@ with run_job(snakemake) as log:
         task = open_task(snakemake.input.task)
         card = read_card(snakemake.input.checkpoint)
         network = load_network(snakemake.input.checkpoint)
-        splits = {split: load_images(task, split, network.preprocessing) for split in SPLITS}
+        samples = params.get("samples_per_class")
+        if samples is None:
+            splits = {split: load_images(task, split, network.preprocessing) for split in SPLITS}
+        else:  # a first look by `snakemake rank`
+            train = load_images(task, "train", network.preprocessing)
+            rows = cap_per_class(train.labels, samples, seed_from("cap", params.task))
+            splits = {"train": train.limited_to(rows)}
         with acquire_device(params.device, snakemake.threads) as device:
             extract_features(
                 network,

@@ -44,11 +44,13 @@ def extract_features(
     with create_features(path, checkpoint, task) as writer:
         started = time.perf_counter()
         for split, data in splits.items():
-            writer.add_split(split, data.labels, np.arange(len(data)))
+            rows = np.arange(len(data)) if data.rows is None else data.rows
+            writer.add_split(split, data.labels, rows)
             _extract_split(network, split, data, writer, batch_size, device, chosen)
         writer.set_attributes(
             **attributes,
             preprocessing=network.preprocessing.to_dict(),
+            samples=sum(map(len, splits.values())),
             seconds=time.perf_counter() - started,
             device=describe(device),
             precision=str(chosen).removeprefix("torch."),

@@ -19,6 +19,21 @@ def cap_per_class(labels: np.ndarray, samples_per_class: int, seed: int) -> np.n
     return np.sort(np.concatenate(chosen))
 
 
+def halve(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Return the sorted rows of a random half of each class; of odd ones, either number of rows.
+
+    A class of one sample stays. How a statistic of N samples varies over such halves, drawn without
+    replacement, estimates its standard error at N itself: the factor 2 of the smaller sample and the
+    factor 1/2 of the finite population cancel (Politis, Romano and Wolf 1999, "Subsampling").
+    """
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for rows in _strata(labels):
+        count = max(1, (len(rows) + generator.integers(2)) // 2)
+        chosen.append(generator.permutation(rows)[:count])
+    return np.sort(np.concatenate(chosen))
+
+
 def hold_out(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into (fit, held out), stratified; every class keeps at least one row to fit on.
 

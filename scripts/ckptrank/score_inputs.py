@@ -16,23 +16,26 @@ import numpy as np
 
 from ckptrank.errors import NotApplicable
 from ckptrank.features import Features, Split, open_features
-from ckptrank.sampling import cap_per_class, hold_out
+from ckptrank.sampling import cap_per_class, halve, hold_out
 from ckptrank.seeds import seed_from
 
 HELD_OUT_FRACTION = 0.2
 
 
 def choose_rows(
-    labels: np.ndarray, protocol: dict, held_out: bool, task: str
+    labels: np.ndarray, protocol: dict, held_out: bool, task: str, part: int | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return (rows to fit on, rows to score or None) among the training samples of a task.
 
-    Seeded by the task alone, so that every checkpoint is judged on the same samples.
+    ``part``: the number of a random half of the samples, instead of them all. Seeded by the task
+    (and the part) alone, so that every checkpoint is judged on the same samples.
     """
     rows = np.arange(len(labels))
     cap = protocol["samples_per_class"]
     if cap is not None:
         rows = cap_per_class(labels, cap, seed_from("cap", task))
+    if part is not None:
+        rows = rows[halve(labels[rows], seed_from("half", task, part))]
     if protocol["score_on"] == "test" or not held_out:
         return rows, None
     fit, held = hold_out(labels[rows], HELD_OUT_FRACTION, seed_from("hold out", task))
@@ -58,15 +61,21 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 class FeatureInputs:
-    """Arguments by name for one pair; raises :class:`NotApplicable` where the checkpoint has no head."""
+    """Arguments by name for one pair; raises :class:`NotApplicable` where the checkpoint has no head.
 
-    def __init__(self, files: object, params: object):
+    ``part``: the number of a random half of the training samples to be limited to.
+    """
+
+    def __init__(self, files: object, params: object, part: int | None = None):
         self._files = files
         self._params = params
+        self._part = part
 
     def _limit(self, features: Features) -> tuple[Split, Split | None]:
         params, train = self._params, features.train
-        fit, held = choose_rows(train.read("labels"), params.protocol, params.held_out, params.task)
+        fit, held = choose_rows(
+            train.read("labels"), params.protocol, params.held_out, params.task, self._part
+        )
         if held is not None:
             return train.limited_to(fit), train.limited_to(held)
         test = features.test if params.protocol["score_on"] == "test" else None

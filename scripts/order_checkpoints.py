@@ -1,0 +1,69 @@
+"""Order the checkpoints for a task, with the intervals of their ranks and what else decides."""
+
+import pandas as pd
+
+from ckptrank.collecting import describe_protocol
+from ckptrank.files import atomic_path, write_json
+from ckptrank.log import run_job
+from ckptrank.ranking.costs import describe_checkpoint, describe_speed
+from ckptrank.ranking.order import join_stages, order_checkpoints, read_parts
+from ckptrank.score_inputs import choose_rows
+from ckptrank.tasks.store import open_task
+
+COLUMNS = [
+    "rank", "checkpoint", "title", "consensus", "rank_low", "rank_high", "with_first", "stage", "samples",
+    "parameters", "forward_gflops", "images_per_second", "licence", "finetune_seconds", "status", "reason",
+]  # fmt: skip
+
+with run_job(snakemake) as log:
+    given, params = snakemake.input, snakemake.params
+    stages, details = [], []
+    for stage, files in params.stages.items():
+        order, scores = order_checkpoints(read_parts(files))
+        stages.append((stage, order))
+        details.append(scores.assign(stage=stage))
+    table = join_stages(stages)
+    last = dict(zip(table["checkpoint"], table["stage"], strict=True))
+    details = pd.concat(details, ignore_index=True)
+    details = details[details["stage"] == details["checkpoint"].map(last)]
+
+    cards = {
+        name: describe_checkpoint(folder, params.titles[name])
+        for name, folder in params.cards.items()
+    }
+    speeds = {
+        name: describe_speed(params.features[last[name]][name], params.finetune_images)
+        for name in table["checkpoint"]
+    }
+    facts = pd.DataFrame({name: speeds[name] | cards[name] for name in table["checkpoint"]}).T
+    table = table.join(facts, on="checkpoint")
+    reasons = details[details["status"] == "failed"].groupby("checkpoint")["reason"].first()
+    unranked = table["rank"].isna()
+    table["status"] = unranked.map({True: "failed", False: "ok"})
+    table["reason"] = table["checkpoint"].map(reasons).where(unranked).fillna("")
+    task = open_task(given.task)
+    labels = task.labels("train")
+    seen = {
+        stage: len(choose_rows(labels, {**params.protocol, "samples_per_class": cap}, False, params.task)[0])
+        for stage, cap in params.caps.items()
+    }  # fmt: skip
+    table["samples"] = table["stage"].map(seen)
+    devices = facts.get("device", pd.Series(dtype=object)).dropna().unique()
+    with atomic_path(snakemake.output.order) as path:
+        table.reindex(columns=COLUMNS).to_csv(path, index=False)
+    with atomic_path(snakemake.output.scores) as path:
+        details.assign(title=details["measure"].map(params.measures)).to_csv(path, index=False)
+    write_json(
+        snakemake.output.facts,
+        {
+            "task": params.task,
+            "title": params.title,
+            "classes": task.classes,
+            "train_samples": task.facts["train_samples"],
+            "protocol": describe_protocol(params.protocol, held_out=False),
+            "measures": list(params.measures),
+            "resamples": params.resamples,
+            "device": ", ".join(devices),
+            "warnings": task.facts["warnings"],
+        },
+    )
