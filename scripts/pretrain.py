@@ -3,20 +3,26 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ckptrank.device import acquire_device
 from ckptrank.errors import PairFault
-from ckptrank.files import read_json, sha256_of, write_json
+from ckptrank.files import read_json, write_json
 from ckptrank.log import run_job
 from ckptrank.seeds import seed_from
-from ckptrank.weights import save_weights
-from ckptrank.zoo.architectures import build
-from ckptrank.zoo.flops import count_forward_flops, count_parameters
-from ckptrank.zoo.objectives import KINDS
-from ckptrank.zoo.pretrain import IMAGE_SIZE, MEAN, STD, pretrain
+from ckptrank.weights import load_weights
+from ckptrank.zoo.cards import describe_run, save_stage
+from ckptrank.zoo.pretrain import pretrain
 
 LOG_EVERY = 20
+
+
+def read_start(folder: str) -> dict:
+    """Return the weights of the last checkpoint of another run."""
+    run = read_json(Path(folder) / "run.json")
+    if run["status"] != "ok":
+        raise PairFault(f"the run to start from failed: {run['reason']}")
+    return load_weights(Path(folder) / run["stages"][-1]["file"])[0]
+
 
 with run_job(snakemake) as log:
     name, run = snakemake.params.name, snakemake.params.run
@@ -29,25 +35,9 @@ with run_job(snakemake) as log:
         if step % LOG_EVERY == 0 or step == run["steps"]:
             log.info("step %d of %d: loss %.4f", step, run["steps"], loss)
 
-    network = build(run["architecture"])
-    card = {
-        "status": "ok",
-        "reason": "",
-        "run": name,
-        "architecture": run["architecture"],
-        "objective": run["objective"],
-        "kind": KINDS[run["objective"]],
-        "source_data": run["data"],
-        "dimension": network.dimension,
-        "parameters": count_parameters(network),
-        "forward_flops": count_forward_flops(network, (3, IMAGE_SIZE, IMAGE_SIZE)),
-        "feature_layer": "global average pooling",
-        "preprocessing": {"size": IMAGE_SIZE, "mean": MEAN, "std": STD},
-        "seed": seed,
-        "versions": {"torch": torch.__version__},
-        "stages": [],
-    }
+    card = describe_run(name, run, seed)
     try:
+        start = snakemake.input.get("start")
         with acquire_device(snakemake.params.device, snakemake.threads) as device:
             stages = pretrain(
                 architecture=run["architecture"],
@@ -57,25 +47,17 @@ with run_job(snakemake) as log:
                 validation_images=np.load(source / "validation_images.npy")[:validation],
                 validation_labels=np.load(source / "validation_labels.npy")[:validation],
                 steps=run["steps"],
+                batch_size=run.get("batch_size", 64),
                 stages=tuple(run["stages"]),
+                recipe=run.get("recipe", "builtin"),
+                start=read_start(start) if start else None,
                 seed=seed,
                 device=device,
                 progress=report,
             )
-        for stage in stages:
-            file = folder / f"{stage.fraction:g}.safetensors"
-            save_weights(file, stage.network, stage.head)
-            card["stages"].append(
-                {
-                    "stage": stage.fraction,
-                    "steps": stage.step,
-                    "source_accuracy": stage.source_accuracy,
-                    "loss": stage.loss,
-                    "head_classes": None if stage.head is None else len(stage.head["bias"]),
-                    "sha256": sha256_of(file),
-                    "file": file.name,
-                }
-            )
+        card["stages"] = [
+            save_stage(folder, stage, f"{stage.fraction:g}.safetensors") for stage in stages
+        ]
     except PairFault as fault:
         log.error("%s", fault)
         card |= {"status": "failed", "reason": str(fault)}

@@ -17,7 +17,8 @@ def prepare(name: str, definition: dict, folder: Path, run_folder: str) -> dict:
     run = read_json(Path(run_folder) / "run.json")
     if run["status"] != "ok":
         raise PairFault(run["reason"])
-    stage = next(s for s in run["stages"] if s["stage"] == definition["stage"])
+    wanted = (definition["stage"], definition.get("domain"))
+    stage = next(s for s in run["stages"] if (s["stage"], s.get("domain")) == wanted)
     source = Path(run_folder) / stage["file"]
     if sha256_of(source) != stage["sha256"]:
         raise PairFault(f"{source}: its SHA-256 is not {stage['sha256']}; delete {run_folder}")

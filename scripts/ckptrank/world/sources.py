@@ -1,4 +1,4 @@
-"""The three domains that the built-in checkpoints are pre-trained on, the same on every machine."""
+"""The domains that the built-in checkpoints are pre-trained on, the same on every machine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ckptrank.seeds import seed_from
+from ckptrank.world.drawing import SIZE
 from ckptrank.world.glyphs import LETTERS, draw_letters
+from ckptrank.world.scribbles import SCRIBBLES, draw_scribbles
 from ckptrank.world.shapes import SHAPES, draw_shapes
 from ckptrank.world.textures import TEXTURES, draw_textures
 
@@ -15,17 +17,46 @@ BATCH = 1000  # images drawn at a time, which bounds the memory
 
 @dataclass(frozen=True)
 class Domain:
-    """Classes, and a function from their (N,) labels and a generator to (N, 32, 32, 3) uint8."""
+    """Classes, and a function from their (N,) labels and a generator to (N, 32, 32, 3) uint8.
+
+    ``train``: how many images networks are trained on.
+    """
 
     classes: tuple[str, ...]
     draw: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+    train: int = 6000
 
 
 SOURCES: dict[str, Domain] = {
     "shapes": Domain(tuple(SHAPES), draw_shapes),
     "letters": Domain(LETTERS, draw_letters),
     "textures": Domain(tuple(TEXTURES), draw_textures),
+    "scribbles": Domain(SCRIBBLES, draw_scribbles),
 }
+# What the mixture is of: all but scribbles, which it does not know.
+_PARTS = ("shapes", "letters", "textures")
+
+
+def draw_mixture(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw images of the classes of shapes, letters and textures, numbered one after the other."""
+    images = np.empty((len(labels), SIZE, SIZE, 3), np.uint8)
+    first = 0
+    for name in _PARTS:
+        classes = len(SOURCES[name].classes)
+        members = (labels >= first) & (labels < first + classes)
+        if members.any():
+            images[members] = SOURCES[name].draw(labels[members] - first, rng)
+        first += classes
+    return images
+
+
+# The big and broad source that stands for ImageNet: more images and classes than any other, but fewer
+# images of each class.
+SOURCES["mixture"] = Domain(
+    tuple(f"{name}: {label}" for name in _PARTS for label in SOURCES[name].classes),
+    draw_mixture,
+    train=12000,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +71,15 @@ class Source:
     validation_labels: np.ndarray
 
 
-def make_source(name: str, train: int = 6000, validation: int = 1000) -> Source:
-    """Draw a source: ``shapes`` (A), ``letters`` (B) or ``textures`` (C).
+def make_source(name: str, train: int | None = None, validation: int = 1000) -> Source:
+    """Draw a source: ``shapes`` (A), ``letters`` (B), ``textures`` (C), ``scribbles`` or ``mixture``.
 
-    The images depend on the name and the two sizes alone. Classes are as even as the sizes allow.
+    ``train``: None for the domain's own number of images. The images depend on the name and the two sizes alone. Classes are as even as the sizes allow.
     Raises ``ValueError`` for an unknown name or a size below one.
     """
     if name not in SOURCES:
         raise ValueError(f"source {name!r} is unknown; known are {', '.join(SOURCES)}")
+    train = SOURCES[name].train if train is None else train
     arrays = {}
     for split, count in (("train", train), ("validation", validation)):
         if count < 1:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ckptrank.errors import PairFault
 from ckptrank.optimisers import SGD, AdamW
+from ckptrank.weights import load_into
 from ckptrank.zoo.architectures import Encoder, build
 from ckptrank.zoo.objectives import UNLABELLED, Objective, build_objective
 
@@ -20,7 +22,9 @@ IMAGE_SIZE = 32  # pixels, the side of every image of the built-in benchmark
 MEAN = (0.5, 0.5, 0.5)
 STD = (64 / 255, 64 / 255, 64 / 255)
 
-_SGD_LEARNING_RATE = 0.1
+SGD_LEARNING_RATE = 0.1
+
+RecipeName = Literal["builtin", "experts"]
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,24 @@ def pretrain(
     learning_rate: float | None = None,
     stages: Sequence[float] = (1.0,),
     labelled_fraction: float = 0.1,
+    recipe: RecipeName = "builtin",
+    start: dict[str, Tensor] | None = None,
     seed: int,
     device: str = "cpu",
     progress: Callable[[int, float], None] | None = None,
 ) -> list[Stage]:
     """Train a new network and return its checkpoints, one per stage.
 
-    SGD with Nesterov momentum 0.9, weight decay 5e-4 and learning rate 0.1; generative objectives
-    and the transformer use AdamW with weight decay 1e-4 at rates of their own. ``learning_rate``
-    overrides the rate, not the optimiser. Several ``stages`` (rising fractions of ``steps`` that
+    ``recipe`` ``builtin``: SGD with Nesterov momentum 0.9, weight decay 5e-4 and learning rate 0.1;
+    generative objectives and the transformer use AdamW with weight decay 1e-4 at rates of their own.
+    ``experts``: that of "A Linearized Framework and a New Benchmark for Model Selection for
+    Fine-Tuning", section 4.1, SGD with momentum 0.9, weight decay 1e-4 and learning rate 0.1, a tenth
+    of it after each third of the steps (:func:`expert_learning_rate_factor`); in steps and batches of
+    this miniature's size. ``learning_rate`` overrides the rate, not the optimiser.
+
+    ``start``: weights of the network to begin with instead of random ones (the head is always new).
+
+    By the recipe ``builtin`` several ``stages`` (rising fractions of ``steps`` that
     end at 1) mean a step decay with a checkpoint right at each decay, a single one a cosine to
     zero: see :func:`learning_rate_factor`.
 
@@ -73,11 +86,12 @@ def pretrain(
     equal to the bit. Torch's global random state is left as it was. ``progress`` is called after
     each step with the number of steps done and the step's loss.
 
-    Raises ``ValueError`` for unusable arguments and ``PairFault`` if the loss stops being finite.
+    Raises ``ValueError`` for unusable arguments and ``PairFault`` if ``start`` does not fit or the
+    loss stops being finite.
     """
     marks = stage_steps(steps, stages)
-    _check_source(images, labels, "images", "labels")
-    _check_source(validation_images, validation_labels, "validation_images", "validation_labels")
+    check_source(images, labels, "images", "labels")
+    check_source(validation_images, validation_labels, "validation_images", "validation_labels")
     classes = int(labels.max()) + 1
     if validation_labels.max() >= classes:
         raise ValueError(f"validation_labels: {validation_labels.max()} is not a class of labels")
@@ -93,7 +107,10 @@ def pretrain(
         torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
     ):
         torch.manual_seed(seed)
-        network = build(architecture).to(device, memory_format=torch.channels_last)
+        network = build(architecture)
+        if start is not None:
+            load_into(network, start, "start")
+        network.to(device, memory_format=torch.channels_last)
         task = build_objective(objective, network.dimension, classes).to(device)
         source_labels = torch.from_numpy(labels.astype(np.int64))
         if task.labelled_batch_size:
@@ -101,7 +118,8 @@ def pretrain(
             batches = _mixed_batches(source_labels, batch_size, labelled, task.labelled_batch_size)
         else:
             batches = _batches(source_labels, batch_size)
-        for step, loss in _train(network, task, images, batches, steps, marks, learning_rate):
+        schedule = _Schedule(steps, marks, recipe, learning_rate)
+        for step, loss in _train(network, task, images, batches, schedule):
             if not math.isfinite(loss):
                 raise PairFault(
                     f"pre-training {architecture} by {objective} (seed {seed}): "
@@ -112,12 +130,14 @@ def pretrain(
                 progress(step, loss)
             for fraction, mark in zip(stages, marks, strict=True):
                 if mark == step:
-                    accuracy = _accuracy(network, task.head, validation_images, validation_labels)
+                    accuracy = measure_accuracy(
+                        network, task.head, validation_images, validation_labels
+                    )
                     checkpoint = Stage(
                         fraction=fraction,
                         step=step,
-                        network=_copy_state(network),
-                        head=None if task.head is None else _copy_state(task.head),
+                        network=copy_state(network),
+                        head=None if task.head is None else copy_state(task.head),
                         source_accuracy=accuracy,
                         loss=float(np.mean(losses[-50:])),
                     )
@@ -149,6 +169,11 @@ def learning_rate_factor(step: int, steps: int, marks: Sequence[int]) -> float:
     return min(1.0, (step + 1) / 30) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
+def expert_learning_rate_factor(step: int, steps: int) -> float:
+    """Return 1, 0.1 and 0.01 in the three thirds of the steps: the step after ``step`` done ones."""
+    return 0.1 ** min(2, 3 * step // steps)
+
+
 def first_of_each_class(labels: Tensor, fraction: float) -> Tensor:
     """Return the indices of the first ``fraction`` of each class's samples, at least one each."""
     chosen = []
@@ -163,30 +188,49 @@ def normalise(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float().sub_(127.5).div_(64)
 
 
+@dataclass(frozen=True)
+class _Schedule:
+    steps: int
+    marks: Sequence[int]
+    recipe: RecipeName
+    learning_rate: float | None
+
+    def factor(self, step: int) -> float:
+        if self.recipe == "experts":
+            return expert_learning_rate_factor(step, self.steps)
+        return learning_rate_factor(step, self.steps, self.marks)
+
+
 def _train(
     network: Encoder,
     task: Objective,
     images: np.ndarray,
     batches: Iterator[tuple[Tensor, Tensor]],
-    steps: int,
-    marks: Sequence[int],
-    learning_rate: float | None,
+    schedule: _Schedule,
 ) -> Iterator[tuple[int, float]]:
-    """Train for ``steps`` steps; yield after each one how many are done and its loss."""
+    """Train for the schedule's steps; yield after each one how many are done and its loss."""
     parameters = [*network.parameters(), *task.parameters()]
     adam_rate = task.adam_learning_rate or network.adam_learning_rate
-    if adam_rate is None:
+    if schedule.recipe == "experts":
+        adam_rate = None
+        optimiser = expert_optimiser(parameters)
+    elif adam_rate is None:
         optimiser = SGD(parameters, momentum=0.9, weight_decay=5e-4, nesterov=True)
     else:
         optimiser = AdamW(parameters, weight_decay=1e-4)
-    rate = learning_rate or adam_rate or _SGD_LEARNING_RATE
+    rate = schedule.learning_rate or adam_rate or SGD_LEARNING_RATE
     device = parameters[0].device
     pixels = torch.from_numpy(images).to(device)
-    for step, (samples, labels) in zip(range(steps), batches, strict=False):
+    for step, (samples, labels) in zip(range(schedule.steps), batches, strict=False):
         loss = task(network, normalise(pixels[samples.to(device)]), labels.to(device))
         loss.backward()
-        optimiser.step(rate * learning_rate_factor(step, steps, marks))
+        optimiser.step(rate * schedule.factor(step))
         yield step + 1, loss.item()
+
+
+def expert_optimiser(parameters: Sequence[nn.Parameter]) -> SGD:
+    """Return the optimiser of the recipe ``experts``."""
+    return SGD(parameters, momentum=0.9, weight_decay=1e-4)
 
 
 def _batches(labels: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -209,7 +253,7 @@ def _mixed_batches(
 
 
 @torch.no_grad()
-def _accuracy(
+def measure_accuracy(
     network: Encoder, head: nn.Linear | None, images: np.ndarray, labels: np.ndarray
 ) -> float | None:
     """Return the fraction of the images that the head classifies rightly, None without a head."""
@@ -222,16 +266,18 @@ def _accuracy(
     return float(np.mean(torch.cat(predictions).numpy() == labels))
 
 
-def _copy_state(module: nn.Module) -> dict[str, Tensor]:
+def copy_state(module: nn.Module) -> dict[str, Tensor]:
+    """Return a state dict's tensors, copied to the CPU in their plain layout."""
     return {
         key: tensor.to("cpu", copy=True, memory_format=torch.contiguous_format)
         for key, tensor in module.state_dict().items()
     }
 
 
-def _check_source(
+def check_source(
     images: np.ndarray, labels: np.ndarray, images_name: str, labels_name: str
 ) -> None:
+    """Raise ``ValueError`` unless the images are uint8 (N, H, W, 3) and the labels (N,), 0 or more."""
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
         raise ValueError(
             f"{images_name}: expected uint8 (N, H, W, 3), got {images.dtype} {images.shape}"
