@@ -15,7 +15,14 @@ from ckptrank.workflow.digest import digest_code
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.queries import expand_queries
 
-replace_entries(config, [Path(file) for file in workflow.configfiles])
+# Snakemake names the files of the command line before the one that they are laid over.
+replace_entries(
+    config,
+    sorted(
+        map(Path, workflow.configfiles),
+        key=lambda file: file.resolve() != Path("config.yaml").resolve(),
+    ),
+)
 try:
     check_config(
         config,
