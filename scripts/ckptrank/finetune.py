@@ -9,9 +9,10 @@ rate is constant after a short linear warm-up (a decay would tie a run to one bu
 import hashlib
 import json
 import logging
+import math
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,26 +35,58 @@ EVALUATION_BATCH = 256
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters of one fine-tuning run. ``warmup`` is in steps, ``weight_decay`` as SGD takes it."""
+    """Hyper-parameters of one fine-tuning run. ``warmup`` is in steps, ``weight_decay`` as SGD takes it.
+
+    The learning rate is multiplied by ``decay`` after each of the fractions ``decay_at`` of the steps.
+    """
 
     learning_rate: float
     batch_size: int
     momentum: float = 0.9
     weight_decay: float = 0.0
     warmup: int = 0
+    nesterov: bool = False
+    decay_at: tuple[float, ...] = ()
+    decay: float = 0.1
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of the step after ``step`` done ones, of ``steps`` in all."""
+        decays = sum(step >= round(fraction * steps) for fraction in self.decay_at)
+        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup)) * self.decay**decays
 
 
-def make_recipe(settings: dict, learning_rate: float, *, scratch: bool) -> Recipe:
-    """Return the recipe of one run from the config's ``finetune`` settings.
+def make_recipe(
+    settings: dict, learning_rate: float, *, scratch: bool, samples: int | None = None
+) -> Recipe:
+    """Return the recipe of one run from the config's ``finetune`` settings, or those of a recipe.
 
-    From scratch the weight decay is ``scratch_weight_decay`` times the learning rate (appendix A.2).
+    With ``scratch_weight_decay`` the weight decay of a run from scratch is that times the learning
+    rate (appendix A.2). A recipe that counts epochs takes no more than the ``samples`` there are into
+    a batch, so that no sample comes twice in one.
     """
-    decay = (
-        settings["scratch_weight_decay"] * learning_rate if scratch else settings["weight_decay"]
-    )
+    decay = settings["weight_decay"]
+    if scratch and "scratch_weight_decay" in settings:
+        decay = settings["scratch_weight_decay"] * learning_rate
+    batch_size = settings["batch_size"]
+    if "epochs" in settings and samples is not None:
+        batch_size = min(batch_size, samples)
     return Recipe(
-        learning_rate, settings["batch_size"], settings["momentum"], decay, settings["warmup"]
+        learning_rate,
+        batch_size,
+        settings["momentum"],
+        decay,
+        settings.get("warmup", 0),
+        settings.get("nesterov", False),
+        tuple(settings.get("decay_at", ())),
+        settings.get("decay", 0.1),
     )
+
+
+def get_budgets(settings: dict, samples: int) -> list[int]:
+    """Return the step budgets of a sweep: the ``steps`` of the settings, or the end of all ``epochs``."""
+    if "steps" in settings:
+        return settings["steps"]
+    return [math.ceil(settings["epochs"] * samples / min(settings["batch_size"], samples))]
 
 
 class Classifier(nn.Module):
@@ -98,6 +131,7 @@ def finetune(
     resume_path: Path | None = None,
     save_every_seconds: float = 20.0,
     description: str = "fine-tuning",
+    watch: Callable[[int], None] | None = None,
 ) -> dict[int, float]:
     """Fine-tune ``network`` and return the test accuracy at each step budget (a fraction in 0..1).
 
@@ -109,7 +143,12 @@ def finetune(
     """
     torch.manual_seed(seed)
     model = Classifier(network, classes).to(device, memory_format=torch.channels_last)
-    optimiser = SGD(model.parameters(), momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+    optimiser = SGD(
+        model.parameters(),
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+    )
     run = _Run(
         model, optimiser, resume_path, _fingerprint(recipe, budgets, seed, classes, len(train))
     )
@@ -133,8 +172,10 @@ def finetune(
             }
             break
         loss.backward()
-        optimiser.step(recipe.learning_rate * min(1.0, (step + 1) / max(1, recipe.warmup)))
+        optimiser.step(recipe.rate(step, steps))
         run.step = step + 1
+        if watch is not None:
+            watch(run.step)
         if run.step in budgets:
             accuracies[run.step] = _accuracy(model, test, device)
             logger.info("step %d of %d: accuracy %.4f", run.step, steps, accuracies[run.step])
