@@ -14,6 +14,7 @@ from ckptrank.workflow.config import ConfigError, check_config, replace_entries
 from ckptrank.workflow.digest import digest_code
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.queries import expand_queries
+from ckptrank.workflow.sizes import measure_mb
 
 # Snakemake names the files of the command line before the one that they are laid over.
 replace_entries(
@@ -171,14 +172,15 @@ def get_memory(base, per_input=1.0):
     """Memory in MB: a base, plus a multiple of the input's size, more on each attempt."""
 
     def memory(wildcards, input, attempt):
-        return round((base + per_input * input.size_mb) * (1 + 0.5 * (attempt - 1)))
+        size = per_input * measure_mb(input)
+        return round((base + size) * (1 + 0.5 * (attempt - 1)))
 
     return memory
 
 
 def get_disk(base, per_input):
     """Disk space in MB that a job writes: a base, plus a multiple of the input's size."""
-    return lambda wildcards, input: round(base + per_input * input.size_mb)
+    return lambda wildcards, input: round(base + per_input * measure_mb(input))
 
 
 def get_runtime(minutes):
@@ -187,13 +189,20 @@ def get_runtime(minutes):
 
 
 def get_gpus(wanted=True):
-    """1 where a job that can use a GPU is to be given one; with `auto` it takes one that it finds."""
-    return int(wanted and config["compute"]["device"] == "cuda")
+    """How many GPUs a job that can use one asks for: 1 or, where the config asks for none, 0.
+
+    `auto` takes a GPU that it finds, but asks a cluster for one only when it names the model.
+    """
+    compute = config["compute"]
+    asked = compute["device"] == "cuda" or (
+        compute["device"] == "auto" and compute["gpu_model"]
+    )
+    return int(bool(wanted and asked))
 
 
 def get_gpu_model(wanted=True):
     """A function of a job's GPU model for the cluster; None is no resource at all."""
-    model = config["compute"].get("gpu_model") if get_gpus(wanted) else None
+    model = config["compute"]["gpu_model"] if get_gpus(wanted) else None
     return lambda wildcards: model
 
 
