@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run report test lint lock clean
+.PHONY: help demo run report zip rank test lint lock clean
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
@@ -19,7 +19,9 @@ CORES ?= all
 PRESET ?=
 export PATH := $(abspath $(BIN)):$(PATH)
 
-SNAKEMAKE = snakemake --cores $(CORES) --workflow-profile profiles/default $(if $(PRESET),--configfile $(PRESET))
+# One line follows the run; Snakemake's own log is below .snakemake/log. PYTHONPATH: where the logger lies.
+SNAKEMAKE = PYTHONPATH=scripts snakemake --logger progress --cores $(CORES) --workflow-profile profiles/default $(if $(PRESET),--configfile $(PRESET))
+REPORT = --report-stylesheet reports/report.css --report
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,8 +40,17 @@ run: $(VENV)/installed ## run the workflow, or what of it is not up to date (PRE
 	$(SNAKEMAKE)
 
 report: run ## the same, and write reports/report.html
-	$(SNAKEMAKE) --report reports/report.html --report-stylesheet reports/report.css > /dev/null
+	$(SNAKEMAKE) $(REPORT) reports/report.html > /dev/null
 	echo "The report is in $(CURDIR)/reports/report.html"
+
+zip: run ## the same, and write reports/report.zip: a folder of pages, for large runs
+	$(SNAKEMAKE) $(REPORT) reports/report.zip > /dev/null
+	echo "The report is in $(CURDIR)/reports/report.zip"
+
+rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (PRESET=)
+	$(SNAKEMAKE) rank
+	$(SNAKEMAKE) rank $(REPORT) reports/rank.html > /dev/null
+	echo "The report is in $(CURDIR)/reports/rank.html"
 
 test: $(VENV)/installed ## run all tests
 	pytest $(PYTEST_ARGS)

@@ -1,0 +1,103 @@
+"""How far a run of the workflow is, and how long the rest may take."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from ckptrank.report.stages import STAGES
+from ckptrank.report.text import counted, duration, roughly
+
+
+class Progress:
+    """The state of a run, told by Snakemake's events.
+
+    The time left is the work left divided by the number of jobs at once so far. A job to come is taken
+    to last as long as the mean job of its rule, or of all rules while none of its own is done.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.total = self.done = 0
+        self.started = 0.0
+        self.failed: set[int] = set()
+        self._planned: Counter[str] = Counter()
+        self._finished: Counter[str] = Counter()
+        self._seconds: Counter[str] = Counter()
+        self._rules: dict[int, str] = {}
+        self.running: dict[int, float] = {}
+
+    def plan(self, jobs_by_rule: Mapping[str, int]) -> None:
+        """Take in how many jobs of each rule are to run, ``total`` among them."""
+        self._planned = Counter({rule: n for rule, n in jobs_by_rule.items() if rule != "total"})
+        self.total = self._planned.total()
+
+    def name(self, job: int, rule: str) -> None:
+        self._rules[job] = rule
+
+    def start(self, jobs: Iterable[int]) -> None:
+        now = self._clock()
+        self.started = self.started or now
+        self.running |= dict.fromkeys(jobs, now)
+
+    def finish(self, job: int) -> None:
+        rule = self._rules.get(job, "")
+        self.done += 1
+        self.failed.discard(job)
+        self._finished[rule] += 1
+        self._seconds[rule] += self._clock() - self.running.pop(job, self._clock())
+
+    def fail(self, job: int) -> None:
+        self.failed.add(job)
+        self.running.pop(job, None)
+
+    def share(self) -> float:
+        return self.done / max(self.total, 1)
+
+    def seconds_left(self) -> float | None:
+        """Return the estimate; None while nothing is done."""
+        now, worked = self._clock(), self._seconds.total()
+        if not self.done or not worked:
+            return None
+        mean = worked / self.done
+        means = {
+            rule: self._seconds[rule] / self._finished[rule] if self._finished[rule] else mean
+            for rule in self._planned
+        }
+        begun = sum(now - since for since in self.running.values())
+        left = sum(
+            means[rule] * max(self._planned[rule] - self._finished[rule], 0) for rule in means
+        )
+        at_once = max((worked + begun) / max(now - self.started, 1e-9), 1.0)
+        return max(left - begun, 0.0) / at_once
+
+    def describe(self) -> str:
+        """Return one line: jobs done, the stage at work, time so far and to come, failures first."""
+        stage = self._stage()
+        parts = [f"{len(self.failed)} failed"] if self.failed else []
+        parts.append(f"{self.done:,} of {counted(self.total, 'job')}")
+        if stage:
+            rules = [rule for rule in self._planned if STAGES.get(rule, rule) == stage]
+            done, planned = (
+                sum(counts[rule] for rule in rules) for counts in (self._finished, self._planned)
+            )
+            parts.append(f"{stage} {done:,}/{planned:,}")
+        parts.append(duration(self._clock() - self.started))
+        left = self.seconds_left()
+        if left is not None:
+            parts.append(f"about {roughly(max(left, 1))} left")
+        return " · ".join(parts)
+
+    def _stage(self) -> str:
+        stages = Counter(
+            STAGES.get(self._rules[job], self._rules[job])
+            for job in self.running
+            if job in self._rules
+        )
+        return stages.most_common(1)[0][0] if stages else ""
+
+    def conclude(self) -> str:
+        """Return the last line: what was done and what was not."""
+        text = f"{self.done:,} of {counted(self.total, 'job')} done in {duration(self._clock() - self.started)}"
+        if self.failed:
+            text += f"; {len(self.failed)} failed, see above and the logs"
+        return text
