@@ -26,7 +26,7 @@ def library(tmp_path, monkeypatch):
 
 
 def compute(*modules):
-    for function in (digest._parse, digest._tree, digest._imports):
+    for function in (digest.digest_code, digest._parse, digest._tree, digest._imports):
         function.cache_clear()
     return digest.digest_code(*modules)
 

@@ -8,11 +8,13 @@ from pathlib import Path
 SCRIPTS = Path(__file__).parents[2]
 
 
+@cache
 def digest_code(*modules: str) -> str:
     """Return a digest over the source of ``modules`` and all ``ckptrank`` modules they import.
 
     A module is a dotted name (``ckptrank.measures.leep``) or a script's file name (``score.py``).
-    Imports inside functions count too. Comments and layout do not: the syntax tree is hashed.
+    Imports inside functions count too. Comments and layout do not: the syntax tree is hashed. Kept for
+    the life of the process, for thousands of jobs ask for it.
     """
     reached: set[Path] = set()
     waiting = [_locate(module) for module in modules]
