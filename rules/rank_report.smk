@@ -42,6 +42,7 @@ rule render_rank_overview:
         ),
         scores=expand("results/rank/{task}/scores.csv", task=config["select"]["tasks"]),
         facts=expand("results/rank/{task}/facts.json", task=config["select"]["tasks"]),
+        pages=expand("results/report/rank/{task}.html", task=config["select"]["tasks"]),
     output:
         report(
             "results/report/rank.html",
@@ -60,7 +61,6 @@ rule render_rank_overview:
         mem_mb=get_memory(1000),
         runtime=get_runtime(10),
     params:
-        pages=expand("results/report/rank/{task}.html", task=config["select"]["tasks"]),
         code=digest_report("render_rank_overview.py"),
     script:
         "../scripts/render_rank_overview.py"

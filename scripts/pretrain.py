@@ -7,14 +7,11 @@ import numpy as np
 from ckptrank.device import acquire_device
 from ckptrank.errors import PairFault
 from ckptrank.files import read_json, write_json
-from ckptrank.log import run_job
+from ckptrank.log import progress, run_job
 from ckptrank.seeds import seed_from
 from ckptrank.weights import load_weights
 from ckptrank.zoo.cards import describe_run, save_stage
 from ckptrank.zoo.pretrain import pretrain
-
-LOG_EVERY = 20
-
 
 def read_start(folder: str) -> dict:
     """Return the weights of the last checkpoint of another run."""
@@ -31,9 +28,11 @@ with run_job(snakemake) as log:
     train, validation = run.get("train"), run.get("validation")
     seed = run.get("seed", seed_from("pretrain", name))
 
+    bar = progress(None, description=run["objective"], unit="step", total=run["steps"])
+
     def report(step: int, loss: float) -> None:
-        if step % LOG_EVERY == 0 or step == run["steps"]:
-            log.info("step %d of %d: loss %.4f", step, run["steps"], loss)
+        bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+        bar.update(step - bar.n)
 
     card = describe_run(name, run, seed)
     try:
@@ -55,6 +54,7 @@ with run_job(snakemake) as log:
                 device=device,
                 progress=report,
             )
+        bar.close()
         card["stages"] = [
             save_stage(folder, stage, f"{stage.fraction:g}.safetensors") for stage in stages
         ]

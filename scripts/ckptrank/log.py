@@ -104,9 +104,12 @@ def read_job_costs(folder: str | Path) -> list[dict]:
 
 
 def progress(
-    items: Iterable[Item], *, description: str, unit: str, **options: object
+    items: Iterable[Item] | None, *, description: str, unit: str, **options: object
 ) -> Iterator[Item]:
-    """Iterate with a tqdm bar (rate and ETA) in the log, a line every five seconds."""
+    """Iterate with a tqdm bar (rate and ETA) in the log, a line every five seconds.
+
+    Without ``items`` the bar is moved by its ``update``; it then needs ``total`` among the options.
+    """
     from tqdm import tqdm
 
     return tqdm(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from ckptrank.errors import NotApplicable, PairFault
+from ckptrank.log import progress
 from ckptrank.measures.accounting import recording
 
 
@@ -30,9 +31,12 @@ def score_measures(
     cannot be factorised, :class:`PairFault`) makes the record ``failed``; any other error stops the
     job, for then the method is wrong.
     """
+    rows = measures.items()
+    if len(measures) > 1 and logger.isEnabledFor(logging.INFO):
+        rows = progress(rows, description="measures", unit="measure")
     return {
         measure: _score(function, names, params, inputs, logger.getChild(measure))
-        for measure, params in measures.items()
+        for measure, params in rows
     }
 
 
