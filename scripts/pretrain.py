@@ -13,6 +13,7 @@ from ckptrank.weights import load_weights
 from ckptrank.zoo.cards import describe_run, save_stage
 from ckptrank.zoo.pretrain import pretrain
 
+
 def read_start(folder: str) -> dict:
     """Return the weights of the last checkpoint of another run."""
     run = read_json(Path(folder) / "run.json")
