@@ -2,6 +2,7 @@
 
 import ast
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -75,8 +76,13 @@ def _find_duplicate_keys(file: Path) -> list[str]:
     return faults
 
 
+@cache
+def _read_schema(schema: Path) -> Draft202012Validator:
+    return Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+
+
 def _validate(value: dict, schema: Path, place: str) -> list[str]:
-    validator = Draft202012Validator(yaml.safe_load(schema.read_text(encoding="utf-8")))
+    validator = _read_schema(schema)
     errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
     return [_describe(error, place) for error in errors]
 
