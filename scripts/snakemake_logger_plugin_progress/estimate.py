@@ -32,7 +32,9 @@ class Progress:
         self.total = self._planned.total()
 
     def name(self, job: int, rule: str) -> None:
+        """Take in a job's rule; a checkpoint of the workflow may bring jobs that were not planned."""
         self._rules[job] = rule
+        self._planned[rule] = max(self._planned[rule], list(self._rules.values()).count(rule))
 
     def start(self, jobs: Iterable[int]) -> None:
         now = self._clock()
