@@ -1,0 +1,147 @@
+"""Write a commented starter config for a folder of images: presets/my_images.yaml, filled in."""
+
+import argparse
+import json
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckptrank.archives import SUFFIXES as ARCHIVES
+from ckptrank.archives import locate
+from ckptrank.errors import PairFault
+from ckptrank.tasks.folder import SUFFIXES, find_root, scan
+from ckptrank.tasks.task import listing
+
+HELP = "write a commented starter config for a folder of images"
+TEMPLATE = Path(__file__).parents[3] / "presets" / "my_images.yaml"
+NAME = "my_images"
+FEW = 10
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder holds: images per class of each split (one split ``all`` where there are none)."""
+
+    counts: dict[str, Counter]
+
+    @property
+    def is_split(self) -> bool:
+        return "train" in self.counts
+
+    @property
+    def training(self) -> Counter:
+        return self.counts["train" if self.is_split else "all"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where to write config.yaml")
+    parser.add_argument(
+        "--images",
+        metavar="FOLDER",
+        help="the images: a folder (or an archive of it) with a subfolder per class; default: DIR/images",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    target = arguments.folder / "config.yaml"
+    if target.exists():
+        raise PairFault(f"{target}: exists already; give another folder, or remove it")
+    given = arguments.images or str(arguments.folder / "images")
+    if arguments.images is None and not Path(given).exists():
+        raise PairFault(f"{given}: no such folder; say where the images are with --images FOLDER")
+    found = look(given)
+    place = given if "://" in given else str(Path(given).expanduser().resolve())
+    name = make_name(given if arguments.images else str(arguments.folder.resolve()))
+    text = fill_in(TEMPLATE.read_text(encoding="utf-8"), target, name, place, found)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    print(f"{place}: {'; '.join(describe(found))}.")
+    for warning in warn(found):
+        print(f"Mind: {warning}.")
+    print(f"Wrote {target}: look it over, then")
+    print(f"  make rank PRESET={quote(target)}")
+
+
+def look(given: str) -> Look:
+    """Return what the images are; raise :class:`PairFault` when they cannot be a task."""
+    root = find_root(locate(given))
+    if all((root / split).is_dir() for split in ("train", "test")):
+        found = Look({split: Counter(scan(root / split)[1]) for split in ("train", "test")})
+        missing = sorted(found.counts["test"].keys() - found.training.keys())
+        if missing:
+            raise PairFault(f"{root / 'train'}: has no images of {listing(missing)}, test has")
+    else:
+        loose = [path for path in root.iterdir() if path.name.lower().endswith(SUFFIXES)]
+        folders = [path for path in root.iterdir() if path.is_dir()]
+        if loose and not folders:
+            raise PairFault(
+                f"{root}: holds {len(loose)} images and no class folders; put the images of each class "
+                "into a folder of its own, or list them with their labels in a CSV (docs/own_data.md)"
+            )
+        found = Look({"all": Counter(scan(root)[1])})
+    if len(found.training) < 2:
+        (name,) = found.training
+        raise PairFault(
+            f"{root}: holds one class, {name!r}; a task needs at least two class folders"
+        )
+    return found
+
+
+def describe(found: Look) -> list[str]:
+    """Return the facts about the images, in words."""
+    ordered = found.training.most_common()
+    parts = [f"{sum(counts.values()):,} {split}" for split, counts in found.counts.items()]
+    words = " + ".join(parts) if found.is_split else f"{sum(found.training.values()):,}"
+    (most, high), (least, low) = ordered[0], ordered[-1]
+    return [
+        f"{len(ordered)} classes",
+        f"{words} images",
+        f"most of {most!r} ({high:,}), fewest of {least!r} ({low:,})",
+    ]
+
+
+def warn(found: Look) -> list[str]:
+    few = sorted(name for name, count in found.training.items() if count < FEW)
+    warnings = []
+    if few:
+        warnings.append(f"fewer than {FEW} training images of {listing(few)}: ranks will be unsure")
+    if found.is_split:
+        unseen = sorted(found.training.keys() - found.counts["test"].keys())
+        if unseen:
+            warnings.append(f"no test image of {listing(unseen)}")
+    return warnings
+
+
+def make_name(place: str) -> str:
+    """Return a name that results are filed under, from the last part of a path or address."""
+    last = Path(place.rstrip("/")).name or NAME
+    for suffix in sorted(ARCHIVES, key=len, reverse=True):
+        last = last[: -len(suffix)] if last.lower().endswith(suffix) else last
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", last).strip("_-")[:60]
+    return name if re.match(r"[A-Za-z0-9]", name) else NAME
+
+
+def fill_in(text: str, target: Path, name: str, place: str, found: Look) -> str:
+    """Return the template with the name, path and split of a task, and the facts about it."""
+    facts = [*describe(found), *warn(found)]
+    comments = "".join(f"    # {fact}\n" for fact in facts)
+    split = "" if found.is_split else "    test_fraction: 0.2 # of each class, held out\n"
+    edits = [
+        (r"\A# Which [^\n]*\n", "# Which checkpoints to fine-tune on these images?\n"),
+        (r"    path: [^\n]*\n    test_fraction: [^\n]*\n", f"    path: {json.dumps(place)}\n{comments}{split}"),
+        (r"title: My images\n", f"title: {json.dumps(name)}\n"),
+        (rf"\[{NAME}\]", f"[{name}]"),
+        (rf"\n  {NAME}:\n", f"\n  {name}:\n"),
+        (rf"presets/{NAME}\.yaml(?=  )", quote(target)),
+    ]  # fmt: skip
+    for pattern, new in edits:
+        text = re.sub(pattern, lambda _match, new=new: new, text)
+    return text
+
+
+def quote(path: Path) -> str:
+    """Return a path as a shell takes it."""
+    text = os.fspath(path)
+    return text if re.fullmatch(r"[\w./~-]+", text) else f"'{text}'"
