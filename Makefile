@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run report zip rank test lint lock clean
+.PHONY: help demo new run report zip rank test lint lock clean
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
@@ -35,6 +35,9 @@ $(VENV)/installed: requirements.lock
 	touch "$@"
 
 demo: report ## run the built-in benchmark and write reports/report.html (10 minutes on 2 cores)
+
+new: $(VENV)/installed ## write a starter config for your images (IMAGES=FOLDER, RUN=folder to write to)
+	PYTHONPATH=scripts python -m ckptrank new "$(or $(RUN),my_run)" $(if $(IMAGES),--images "$(IMAGES)")
 
 run: $(VENV)/installed ## run the workflow, or what of it is not up to date (PRESET=presets/NAME.yaml)
 	$(SNAKEMAKE)
