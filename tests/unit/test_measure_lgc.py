@@ -10,6 +10,7 @@ from torch import nn
 from ckptrank.checkpoints.network import Network
 from ckptrank.errors import NotApplicable
 from ckptrank.images import LabelledImages
+from ckptrank.measures import gradient_gram
 from ckptrank.measures.accounting import recording
 from ckptrank.measures.lgc import lgc
 
@@ -66,6 +67,14 @@ class SelfAttention(nn.Module):
         return torch.softmax(self.query(x) @ x.transpose(1, 2), -1) @ self.value(x)
 
 
+class Patches(nn.Sequential):
+    """One position, so that inner products of inputs and of sensitivities are the shorter way."""
+
+    def __init__(self, *last):
+        pool = nn.AdaptiveAvgPool2d(1)
+        super().__init__(nn.Conv2d(3, 12, 8, 8, groups=3), nn.ReLU(), pool, nn.Flatten(), *last)
+
+
 class Transformer(nn.Module):
     """Its normalisation mixes channels, so every output needs a backward pass of its own."""
 
@@ -87,6 +96,8 @@ def make(kind, head_classes=None):
         "grouped": (Residual(groups=2), 6, "conv"),
         "branches": (Branches(), 6, "b"),
         "transformer": (Transformer(), 4, "mlp"),
+        "patches": (Patches(), 12, "0"),
+        "normalised patches": (Patches(nn.LayerNorm(12)), 12, "0"),
     }[kind]
     head = nn.Linear(dimension, head_classes) if head_classes else None
     network = double(Network(backbone, dimension, head, PREPROCESSING))
@@ -112,7 +123,13 @@ def transcribe(network, weight, train, output="ntk"):
 
 @pytest.mark.parametrize("output", ["ntk", "sum", "max"])
 @pytest.mark.parametrize("head", [None, 5])
-@pytest.mark.parametrize("kind", ["plain", "residual", "grouped", "branches", "transformer"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("plain", "residual", "grouped", "branches", "transformer"),
+        *("patches", "normalised patches"),
+    ],
+)
 def test_it_equals_the_equation_written_out(kind, head, output):
     network, weight = make(kind, head)
     expected = transcribe(network, weight, TRAIN, output)
@@ -120,20 +137,27 @@ def test_it_equals_the_equation_written_out(kind, head, output):
     assert score == pytest.approx(expected, rel=1e-8)
 
 
-@pytest.mark.parametrize(("kind", "passes"), [("residual", 1), ("branches", 1), ("transformer", 5)])
-def test_one_backward_pass_serves_all_outputs_where_channels_stay_apart(kind, passes):
+@pytest.mark.parametrize(
+    ("kind", "head", "passes"),
+    [
+        *(("residual", 5, 1), ("branches", 5, 1)),
+        # no more passes than features, of which the transformer has four
+        *(("transformer", 3, 3), ("transformer", 5, 4)),
+    ],
+)
+def test_one_backward_pass_serves_all_outputs_where_channels_stay_apart(kind, head, passes):
     with recording() as record:
-        lgc(make(kind, 5)[0], TRAIN, device=CPU)
+        lgc(make(kind, head)[0], TRAIN, device=CPU)
     assert record.notes["backward_passes_per_batch"] == passes
     assert record.flops > 0
 
 
-def test_blocks_of_units_do_not_change_the_score(monkeypatch):
-    network, _ = make("residual", 5)
+@pytest.mark.parametrize("kind", ["residual", "patches"])
+def test_blocks_do_not_change_the_score(kind, monkeypatch):
+    network, _ = make(kind, 5)
     whole = lgc(network, TRAIN, device=CPU)
-    module = importlib.import_module("ckptrank.measures.lgc")
-    monkeypatch.setattr(module, "_BLOCK_BYTES", 1)
-    monkeypatch.setattr(module, "BATCH", 5)
+    monkeypatch.setattr(importlib.import_module("ckptrank.measures.lgc"), "BATCH", 5)
+    monkeypatch.setattr(gradient_gram, "_BLOCK_BYTES", 1)
     assert lgc(network, TRAIN, device=CPU) == pytest.approx(whole, rel=1e-10)
 
 

@@ -1,7 +1,6 @@
 """Label-gradient correlation: one forward and one short backward pass through a checkpoint."""
 
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,22 +8,10 @@ from torch import Tensor, nn
 
 from ckptrank.errors import NotApplicable
 from ckptrank.measures.accounting import add_flops, note
+from ckptrank.measures.gradient_gram import Trace, gradient_gram
 from ckptrank.sampling import cap_per_class
 
 BATCH = 64
-_BLOCK_BYTES = 2**28
-
-
-class _Trace(NamedTuple):
-    """Of each sample: layer inputs (N, groups, Q, P), and what each output unit's gradient weighs.
-
-    P counts the positions over which the layer shares its weights, Q the inputs of one unit.
-    ``sensitivities`` (K, N, groups, O, P): the gradients of K outputs with respect to the layer's O
-    outputs a group at each position. A per-sample weight gradient is ``sensitivity @ input'``.
-    """
-
-    inputs: Tensor
-    sensitivities: Tensor
 
 
 def lgc(
@@ -54,10 +41,11 @@ def lgc(
     Where each feature depends on one channel of the layer (normalisation, ReLU, residual sum and
     pooling after the layer, which is checked on the first batch) the kernels of all outputs cost one
     backward pass: they differ by a factor per channel, whose squares add up. Elsewhere there is one
-    backward pass, from the layer on, per output.
+    backward pass, from the layer on, per output, or per feature where those are fewer.
 
     The paper projects gradients to 10,000 random dimensions. Here Theta is exact, from blocks of
-    channels, unless ``projection`` gives a number of dimensions (Gaussian, drawn from ``seed``).
+    channels or, where the layer has few positions, from inner products of its inputs and of its
+    outputs' gradients, unless ``projection`` gives a number of dimensions (Gaussian, drawn from ``seed``).
 
     Shape: ``network(images)`` maps uint8 (N, H, W, 3) to features and logits or None; ``train`` has
     ``images``, ``labels`` (N,) and ``batch(rows, device)``. At most ``samples_per_class`` samples of
@@ -83,12 +71,9 @@ def lgc(
         _trace(network, module, train.batch(rows[start : start + BATCH], device)[0], output, pooled)
         for start in range(0, len(rows), BATCH)
     ]
-    theta = _gram(traces, projection, seed)
-    outputs, _, groups, units, positions = traces[0].sensitivities.shape
-    note(layer=name, samples=len(rows), backward_passes_per_batch=outputs)
-    size = groups * units * traces[0].inputs.shape[2]
-    add_flops(len(rows) * (forward_flops + 2 * outputs * size * positions))
-    add_flops(len(rows) ** 2 * outputs * (projection or size))
+    theta = gradient_gram(traces, projection, seed)
+    note(layer=name, samples=len(rows), backward_passes_per_batch=len(traces[0].sensitivities))
+    add_flops(len(rows) * forward_flops)
     return _correlate(theta, labels[rows])
 
 
@@ -131,11 +116,12 @@ class _Tap:
                 )
             self.input = arguments[0].detach()
             self.output = result.detach().requires_grad_()
+            torch.set_grad_enabled(True)  # from here on; the end of no_grad below undoes it
             return self.output
 
         hook = module.register_forward_hook(cut)
         try:
-            with torch.enable_grad():
+            with torch.no_grad():
                 self.features, self.logits = network(images)
         finally:
             hook.remove()
@@ -158,7 +144,7 @@ def _acts_by_channel(network: nn.Module, module: nn.Module, images: Tensor, seed
 
 def _trace(
     network: nn.Module, module: nn.Module, images: Tensor, output: str, pooled: bool
-) -> _Trace:
+) -> Trace:
     tap = _Tap(network, module, images)
     if pooled:
         scale = torch.ones_like(tap.features[0])
@@ -167,6 +153,8 @@ def _trace(
         gradients = [tap.gradient((tap.features * scale).sum())]
     else:
         outputs = tap.features if tap.logits is None else tap.logits
+        if output == "ntk" and isinstance(network.head, nn.Linear):
+            outputs = tap.features @ _smallest_root(network.head.weight.detach()).T
         if output == "sum":
             scalars = [outputs.sum()]
         elif output == "max":
@@ -175,7 +163,7 @@ def _trace(
             scalars = [column.sum() for column in outputs.unbind(dim=1)]
         gradients = [tap.gradient(scalar, keep=True) for scalar in scalars]
     inputs, sensitivities = _unfold(module, tap.input, torch.stack(gradients))
-    return _Trace(inputs, sensitivities)
+    return Trace(inputs, sensitivities)
 
 
 def _output_matrix(head: nn.Module, features: Tensor) -> Tensor:
@@ -185,8 +173,13 @@ def _output_matrix(head: nn.Module, features: Tensor) -> Tensor:
     return torch.autograd.functional.jacobian(lambda f: head(f[None])[0], features[0].detach())
 
 
+def _smallest_root(matrix: Tensor) -> Tensor:
+    """Return an R of at most as many rows as columns with R'R = A'A: as outputs, R f and A f are alike."""
+    return torch.linalg.qr(matrix, mode="r").R if len(matrix) > matrix.shape[1] else matrix
+
+
 def _unfold(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring a layer's input and its outputs' gradients (K, N, ...) to the shapes of :class:`_Trace`."""
+    """Bring a layer's input and its outputs' gradients (K, N, ...) to the shapes of :class:`Trace`."""
     if isinstance(module, nn.Linear):
         samples = len(inputs)
         inputs = inputs.reshape(samples, -1, inputs.shape[-1]).transpose(1, 2)[:, None]
@@ -202,48 +195,6 @@ def _unfold(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tenso
     samples, _, positions = patches.shape
     patches = patches.reshape(samples, module.groups, -1, positions)
     return patches, gradients.reshape(len(gradients), samples, module.groups, -1, positions)
-
-
-def _gradient_blocks(traces: list[_Trace]) -> Iterator[Tensor]:
-    """Yield per-sample gradients, float64 (N, block), a block of the layer's units at a time."""
-    outputs, _, groups, units, _ = traces[0].sensitivities.shape
-    samples = sum(len(trace.inputs) for trace in traces)
-    step = max(1, _BLOCK_BYTES // (8 * samples * traces[0].inputs.shape[2]))
-    for k in range(outputs):
-        for group in range(groups):
-            for start in range(0, units, step):
-                yield torch.cat(
-                    [
-                        torch.einsum(
-                            "nop,nqp->noq",
-                            trace.sensitivities[k, :, group, start : start + step],
-                            trace.inputs[:, group],
-                        ).flatten(1)
-                        for trace in traces
-                    ]
-                ).double()
-
-
-def _gram(traces: list[_Trace], projection: int | None, seed: int) -> np.ndarray:
-    """Return Theta (N, N) in float64, exact or from a random projection of the gradients."""
-    total = None
-    generator = torch.Generator(traces[0].inputs.device).manual_seed(seed)
-    for block in _gradient_blocks(traces):
-        if projection is None:
-            part = block @ block.T
-        else:
-            matrix = torch.randn(
-                block.shape[1],
-                projection,
-                generator=generator,
-                device=block.device,
-                dtype=block.dtype,
-            )
-            part = block @ matrix
-        total = part if total is None else total.add_(part)
-    if projection is not None:
-        total = total @ total.T / projection
-    return total.cpu().numpy()
 
 
 def _correlate(theta: np.ndarray, labels: np.ndarray) -> float:
