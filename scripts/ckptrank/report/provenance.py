@@ -76,13 +76,14 @@ def _facts(provenance: Mapping) -> list[tuple[str, str]]:
         "Project": provenance.get("project"),
         "Commit": commit,
         "Configuration": provenance.get("preset"),
-        "Command": provenance.get("command"),
         "Started": provenance.get("started"),
         "Finished": provenance.get("finished"),
         "Wall-clock": duration(wall) if wall is not None else "",
         "Cores": provenance.get("cores"),
         "Platform": provenance.get("platform"),
     }
+    if provenance.get("command"):
+        facts["Command"] = provenance["command"]
     return [(name, str(value) if value else "not recorded") for name, value in facts.items()]
 
 
@@ -209,6 +210,9 @@ def _version_table(versions: Mapping) -> Table:
         else:
             rows.append(Row((Cell(name), Cell(str(value)), Cell(""))))
     columns = [("package", "Package"), ("version", "Version"), ("environment", "Environment")]
+    if not any(row.section for row in rows):
+        columns.pop()
+        rows = [Row(row.cells[:-1]) for row in rows]
     return Table(
         "versions",
         "Software",

@@ -1,0 +1,197 @@
+"""The second chapter's first page: the paper's claims, what choosing is worth, where to look."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ckptrank.evaluation import LEVEL
+from ckptrank.model_zoo.comparison import CAP
+from ckptrank.model_zoo.pools import SINGLE
+from ckptrank.model_zoo.tables import in_order, shots_title
+from ckptrank.report import theme
+from ckptrank.report.landing import interval
+from ckptrank.report.model_zoo_pages import find_missing
+from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results, pool_title
+from ckptrank.report.model_zoo_tables import find
+from ckptrank.report.templating import render
+from ckptrank.report.text import DASH, counted, fixed, is_number, listed, significant
+
+_UNITS = {"points": "points", "times": "times", "trials": "trials", "correlation": ""}
+
+
+def render_overview(results: Results, pages: Mapping[str, str], *, made_from: str = "") -> str:
+    """Return the page. ``pages``: path relative to this page -> title, for the links."""
+    return render(
+        "model_zoo_overview.html",
+        title="Choosing from a zoo of experts",
+        lead=_lead(results),
+        claims=_claims(results),
+        reading=(
+            "A part is decided by its whole 95 % interval; where that reaches over the limit, or too few "
+            "targets stand behind it, it stays undecided here. A claim holds where all of its parts do, "
+            "and does not where one does not. The verdicts are those of the single-domain experts over "
+            "all sizes of the targets."
+        ),
+        tiles=_tiles(results),
+        forest=_forest(results),
+        pages=[(title, path) for path, title in pages.items()],
+        facts=_facts(results),
+        made_from=made_from,
+    )
+
+
+def _lead(results: Results) -> str:
+    experts = results.tables.checkpoints.set_index("checkpoint")
+    errors = results.found["errors"]
+    counts = errors.groupby("pool", sort=False)["checkpoint"].nunique()
+    single = experts.loc[errors.loc[errors["pool"] == SINGLE, "checkpoint"].unique()]
+    text = (
+        f"{counts.get(SINGLE, 0)} single-domain experts ({counted(single['architecture'].nunique(), 'architecture')}, "
+        f"{counted(single['domain'].nunique(), 'domain')})"
+    )
+    multi = [pool for pool in counts.index if pool != SINGLE]
+    if multi:
+        number = int(counts[multi].sum())
+        text += f" and {number} of multi-domain networks"
+    sizes = listed([shots_title(size).lower() for size in in_order(errors["shots"])])
+    targets = counted(errors["target"].nunique(), "target")
+    return (
+        f"{text} were fine-tuned on {targets}, {sizes}. Does a score find the experts that beat "
+        f"{results.reference(SINGLE)}, the one to start from without any choice? The four claims of "
+        "the paper, as they came out here:"
+    )
+
+
+def _claims(results: Results) -> list[dict]:
+    table = results.found["claims"]
+    parts = table[(table["part"] != "") & (table["pool"] == SINGLE) & (table["shots"] == "")]
+    claims = []
+    for head in table[table["part"] == ""].itertuples(index=False):
+        shown = [_part(row) for row in parts[parts["claim"] == head.claim].itertuples(index=False)]
+        claims.append({"statement": head.statement, "verdict": head.verdict, "parts": shown})
+    return claims
+
+
+def _part(row: object) -> dict:
+    scale, decimals = (
+        (0.01, 1) if row.unit == "points" else (1, 2 if row.unit == "correlation" else 1)
+    )
+    here = fixed(row.here / scale, decimals) if is_number(row.here) else DASH
+    return {
+        "statement": row.statement,
+        "detail": row.detail,
+        "here": f"{here} {_UNITS.get(row.unit, row.unit)}".rstrip(),
+        "interval": interval({"low": row.low, "high": row.high}, scale, decimals),
+        "paper": row.paper or DASH,
+        "verdict": row.verdict,
+    }
+
+
+def _tiles(results: Results) -> list[dict]:
+    """Return what three choices bring and cost, over all sizes: by LFC, by chance, at best."""
+    methods = results.tables.measures.drop_duplicates("method").set_index("method")["measure"]
+    averages = results.found["averages"]
+    averages = averages[(averages["pool"] == SINGLE) & (averages["shots"] == "")]
+    names = results.measure_titles()
+    tiles = []
+    for measure in [methods.get("lfc"), "random", "best"]:
+        row = None if measure is None else find(averages, measure=measure, metric="gain_at_3")
+        if row is None or not is_number(row["mean"]):
+            continue
+        words = {"random": "Gain of three picks at random", "best": "Gain of the best expert"}
+        tiles.append(
+            {
+                "title": words.get(measure, f"Gain of three picks by {names[measure]}"),
+                "number": f"{fixed(100 * row['mean'], 1)} points",
+                "text": f"over {results.reference(SINGLE)} {interval(row, 0.01, 1)}".rstrip()
+                + f". {_costs(results, measure)}",
+            }
+        )
+    return tiles
+
+
+def _costs(results: Results, measure: str) -> str:
+    cost = results.found["cost"]
+    cost = cost[cost["pool"] == SINGLE]
+    size = in_order(cost["shots"])[-1]
+    step = {"best": "brute_force"}.get(measure, "finetune_top3")
+    tuning = find(cost, shots=size, step=step, measure="" if measure == "best" else measure)
+    scoring = find(cost, shots=size, step="model_selection", measure=measure)
+    if tuning is None or not is_number(tuning["multiple"]):
+        return ""
+    text = f"{significant(tuning['multiple'])} fine-tuning runs at {shots_title(size).lower()}"
+    if scoring is not None and is_number(scoring["multiple"]):
+        text += f", and {significant(scoring['multiple'])} for the scores"
+    return f"{text}."
+
+
+def _forest(results: Results) -> list[dict]:
+    averages = results.found["averages"]
+    rows = averages[
+        (averages["pool"] == SINGLE)
+        & (averages["shots"] == "")
+        & (averages["metric"] == "spearman")
+    ]
+    rows = rows.dropna(subset="mean").sort_values("mean", ascending=False)
+    families, names = results.families(), results.measure_titles()
+    low = min([0.0, *rows["low"].fillna(0), *rows["mean"]])
+    shown = []
+    for row in rows.to_dict("records"):
+        start = row["low"] if is_number(row["low"]) else row["mean"]
+        end = row["high"] if is_number(row["high"]) else row["mean"]
+        place = [round(100 * (v - low) / (1 - low), 2) for v in (row["mean"], start, end, 0)]
+        family = families[row["measure"]]
+        shown.append(
+            {
+                "title": names[row["measure"]],
+                "aside": {"baseline": "baseline", "control": "control"}.get(family, ""),
+                "color": theme.FAMILY_COLORS.get(family, theme.GREY),
+                "mean": fixed(row["mean"]),
+                "interval": interval(row),
+                "place": dict(zip(("mean", "low", "high", "zero"), place, strict=True)),
+            }
+        )
+    return shown
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    errors = results.found["errors"]
+    pools = [
+        f"{pool_title(pool)}: {counted(errors.loc[errors['pool'] == pool, 'checkpoint'].nunique(), 'expert')}, "
+        f"gains over {results.reference(pool)}"
+        for pool in results.pools()
+    ]
+    measured = len(set(results.found["averages"]["measure"]) - set(RESERVED_TITLES))
+    truth, scores = results.tables.ground_truth, results.tables.scores
+    failed = int((truth["status"] == "failed").sum() + (scores["status"] == "failed").sum())
+    absent = int((scores["status"] == "not_applicable").sum())
+    return [
+        ("Pools", "; ".join(pools)),
+        (
+            "Ground truth",
+            "test accuracy after fine-tuning, the best of the sweep of learning rates",
+        ),
+        (
+            "What a score may see",
+            f"at most {CAP} training images per class, no test image; {counted(measured, 'measure')}",
+        ),
+        (
+            "Intervals",
+            f"{100 * LEVEL:g} %, by bootstrap over targets (with all of their sizes) and experts together; what "
+            "is said of a whole pool resamples the targets only",
+        ),
+        ("Random", "the exact expectation over all orders of the experts"),
+        ("Left out", _left_out(results, failed, absent)),
+    ]
+
+
+def _left_out(results: Results, failed: int, absent: int) -> str:
+    reasons = len(find_missing(results).rows)
+    text = f"{counted(failed, 'row')} failed, {absent:,} not applicable; none counts as zero"
+    return f"{text}. {counted(reasons, 'reason')} listed under “What failed”." if reasons else text
+
+
+def count_verdicts(claims: pd.DataFrame) -> dict[str, str]:
+    """Return claim -> verdict, for logs and other pages."""
+    heads = claims[claims["part"] == ""]
+    return dict(zip(heads["claim"], heads["verdict"], strict=True))
