@@ -137,11 +137,7 @@ checkpoint order_checkpoints:
             for name in get_ranked()
         },
         measures={name: get_measure_title(name) for name in config["rank"]["measures"]},
-        caps={
-            samples: get_rank_protocol(samples)["samples_per_class"]
-            for samples in STAGES
-        },
-        protocol=get_rank_protocol("all"),
+        protocols={samples: get_rank_protocol(samples) for samples in STAGES},
         resamples=config["rank"]["resamples"],
         finetune_images=max(config["finetune"]["steps"])
         * config["finetune"]["batch_size"],

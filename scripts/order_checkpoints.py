@@ -3,6 +3,7 @@
 import pandas as pd
 
 from ckptrank.collecting import describe_protocol
+from ckptrank.errors import PairFault
 from ckptrank.files import atomic_path, write_json
 from ckptrank.log import run_job
 from ckptrank.ranking.costs import describe_checkpoint, describe_speed
@@ -41,13 +42,19 @@ with run_job(snakemake) as log:
     unranked = table["rank"].isna()
     table["status"] = unranked.map({True: "failed", False: "ok"})
     table["reason"] = table["checkpoint"].map(reasons).where(unranked).fillna("")
-    task = open_task(given.task)
-    labels = task.labels("train")
-    seen = {
-        stage: len(choose_rows(labels, {**params.protocol, "samples_per_class": cap}, False, params.task)[0])
-        for stage, cap in params.caps.items()
-    }  # fmt: skip
-    table["samples"] = table["stage"].map(seen)
+    try:
+        task = open_task(given.task)
+        about = {key: task.facts[key] for key in ("train_samples", "warnings")}
+        about["classes"] = task.classes
+        table["samples"] = table["stage"].map(
+            {
+                stage: len(choose_rows(task.labels("train"), protocol, False, params.task)[0])
+                for stage, protocol in params.protocols.items()
+            }
+        )
+    except PairFault as fault:
+        log.error("%s", fault)
+        about = {"train_samples": None, "classes": 0, "warnings": [f"The task failed: {fault}"]}
     devices = facts.get("device", pd.Series(dtype=object)).dropna().unique()
     with atomic_path(snakemake.output.order) as path:
         table.reindex(columns=COLUMNS).to_csv(path, index=False)
@@ -58,12 +65,10 @@ with run_job(snakemake) as log:
         {
             "task": params.task,
             "title": params.title,
-            "classes": task.classes,
-            "train_samples": task.facts["train_samples"],
-            "protocol": describe_protocol(params.protocol, held_out=False),
+            **about,
+            "protocol": describe_protocol(params.protocols["all"], held_out=False),
             "measures": list(params.measures),
             "resamples": params.resamples,
             "device": ", ".join(devices),
-            "warnings": task.facts["warnings"],
         },
     )

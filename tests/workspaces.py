@@ -20,10 +20,9 @@ class Workspace:
 
     def command(self, *arguments: str, preset: str | None = "smoke.yaml") -> list[str]:
         return [
-            *(sys.executable, "-m", "snakemake", "--cores", "2"),
+            *(sys.executable, "-m", "snakemake", *arguments, "--cores", "2"),
             *("--workflow-profile", "profiles/default"),
             *(("--configfile", f"presets/{preset}") if preset else ()),
-            *arguments,
         ]
 
     def run(self, *arguments: str, check: bool = True, preset: str | None = "smoke.yaml") -> str:
