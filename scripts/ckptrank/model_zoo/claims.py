@@ -19,7 +19,7 @@ from ckptrank.model_zoo.cost import interval_of_ratio
 from ckptrank.model_zoo.pools import SINGLE
 from ckptrank.model_zoo.shots import compare_ends
 from ckptrank.model_zoo.tables import FULL, in_order, shots_title
-from ckptrank.model_zoo.verdicts import OPEN, above, below, combine, unless_few, within
+from ckptrank.model_zoo.verdicts import HOLDS, OPEN, above, below, combine, unless_few, within
 
 CLOSE_GAIN, CLOSE_SPEARMAN = 0.01, 0.1
 """Two measures are close if they differ by at most one point of gain and 0.1 of correlation."""
@@ -69,7 +69,7 @@ def judge_claims(
     ``here``, ``low`` and ``high`` are fractions (points), correlations, multiples or counts by
     ``unit``. A part that has no number here (a measure was not run) is open.
     """
-    names = _find_measures(measures)
+    names = published.find_measures(measures)
     titles = dict(zip(measures["measure"], measures["title"], strict=True))
     rows = []
     for comparison in comparisons:
@@ -88,12 +88,6 @@ def judge_claims(
         verdict = combine(row["verdict"] for row in deciding)
         heads.append({"claim": claim, "part": "", "statement": statement, "verdict": verdict})
     return pd.DataFrame([*heads, *rows], columns=COLUMNS)
-
-
-def _find_measures(measures: pd.DataFrame) -> dict[str, str]:
-    """Return method -> its first measure, for the methods that the paper compares."""
-    first = measures.drop_duplicates("method").set_index("method")["measure"]
-    return {method: first[method] for method in published.METHODS if method in first.index}
 
 
 def _to_row(part: Part, about: dict) -> dict:
@@ -118,7 +112,8 @@ def _list_parts(
         yield from _judge_highest(comparison, shots, here, titles)
         yield from _judge_three_picks(comparison, shots, here["lfc"])
         if "lgc" in here:
-            yield from _judge_close(comparison, shots, here["lfc"], here["lgc"])
+            title = titles[here["lgc"]] or here["lgc"]
+            yield from _judge_close(comparison, shots, here["lfc"], here["lgc"], title)
     if not shots:
         yield from _judge_few_shots(comparison, here)
 
@@ -143,10 +138,14 @@ def _judge_highest(
     strongest = min(defined, key=lambda rival: defined[rival].mean)
     beaten = [rival for rival, found in defined.items() if found.low > 0]
     verdict = above(defined[strongest].low, defined[strongest].high)
-    if len(beaten) < len(defined) and verdict == "holds":
+    if len(beaten) < len(defined) and verdict == HOLDS:
         verdict = OPEN
     own = comparison.average(lfc, "spearman", shots)
     rival = titles.get(strongest) or strongest.capitalize()
+    detail = f"LFC's own is {own.mean:.2f}; clearly above {len(beaten)} of {len(defined)} rivals"
+    fewer = comparison.average(strongest, "spearman", shots).left_out - own.left_out
+    if fewer > 0:
+        detail += f"; {rival} misses {fewer} pairs more than LFC"
     yield Part(
         "highest",
         "spearman",
@@ -155,18 +154,20 @@ def _judge_highest(
         "correlation",
         defined[strongest],
         verdict,
-        f"LFC's own is {own.mean:.2f}; clearly above {len(beaten)} of {len(defined)} rivals",
+        detail,
     )
 
 
-def _judge_close(comparison: Comparison, shots: str, lfc: str, lgc: str) -> Iterator[Part]:
+def _judge_close(
+    comparison: Comparison, shots: str, lfc: str, lgc: str, title: str
+) -> Iterator[Part]:
     for metric, unit, margin, words in (
         ("gain_at_3", "points", CLOSE_GAIN, "gain by three picks: at most 1 point apart"),
         ("spearman", "correlation", CLOSE_SPEARMAN, "Spearman: at most 0.1 apart"),
     ):
         found = subtract(comparison, lgc, lfc, metric, shots)
         verdict = within(found.low, found.high, margin)
-        statement = f"LGC less LFC, {words}"
+        statement = f"{title} less LFC, {words}"
         paper = "close (Figures 4 and 6, no number printed)"
         yield Part("close", metric, statement, paper, unit, found, verdict)
     chosen = comparison.of_shots(shots)
@@ -189,7 +190,7 @@ def _judge_close(comparison: Comparison, shots: str, lfc: str, lgc: str) -> Iter
     yield Part(
         "close",
         "cost",
-        f"LGC takes at least {FAR_HIGHER:g} times as long as LFC",
+        f"{title} takes at least {FAR_HIGHER:g} times as long as LFC",
         f"{', '.join(printed)} (Table 3)" if printed else "",
         "times",
         Estimate(float(slow.sum() / fast.sum()), *interval, targets),

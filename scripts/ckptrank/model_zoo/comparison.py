@@ -73,7 +73,7 @@ class Comparison:
         """Return a measure's mean over the tasks of one size, or over all tasks."""
         key = (measure, metric)
         chosen = self.of_shots(shots)
-        left_out = int(self.left_out[measure][chosen].sum()) if measure in self.left_out else 0
+        left_out = int(self.left_out[measure][chosen].sum())
         return self.estimate(self.values[key], self.draws[key], chosen, left_out)
 
     def estimate(
@@ -155,7 +155,8 @@ def compare(
         left_out={
             name: (~(np.isfinite(scores[name]) & np.isfinite(accuracies))).sum(axis=0)
             for name in names
-        },
+        }
+        | dict.fromkeys(RESERVED, np.isnan(accuracies).sum(axis=0)),
         values={key: values for key, (values, _) in flat.items()},
         draws={key: draws for key, (_, draws) in flat.items()},
         resamples=resamples,

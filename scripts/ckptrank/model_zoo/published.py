@@ -3,6 +3,7 @@
 Its Figures 4 to 8 print no numbers; what its text says of them is quoted where it is compared.
 """
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,27 @@ _METHODS = {
 }
 METHODS = ("lfc", "lgc", "leep", "rsa", "domain_similarity", "feature_sparsity")
 """The methods that the paper compares, by their names in this project."""
+
+
+def find_measures(measures: pd.DataFrame) -> dict[str, str]:
+    """Return method -> the measure of ``measures.csv`` that stands for it, for :data:`METHODS`.
+
+    The first of the method's measures; for LGC the first with a random projection, as in the paper
+    (section 3.3), if there is one.
+    """
+    found: dict[str, str] = {}
+    for row in measures.itertuples(index=False):
+        if row.method not in METHODS:
+            continue
+        projects = row.method == "lgc" and json.loads(row.params or "{}").get("projection")
+        if row.method not in found or (projects and not _projected(measures, found["lgc"])):
+            found[row.method] = row.measure
+    return {method: found[method] for method in METHODS if method in found}
+
+
+def _projected(measures: pd.DataFrame, measure: str) -> bool:
+    params = measures.set_index("measure")["params"][measure]
+    return bool(json.loads(params or "{}").get("projection"))
 
 
 @cache

@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
-
 from ckptrank.evaluation import LEVEL
 from ckptrank.model_zoo.comparison import CAP
 from ckptrank.model_zoo.pools import SINGLE
 from ckptrank.model_zoo.tables import in_order, shots_title
 from ckptrank.report import theme
 from ckptrank.report.landing import interval
+from ckptrank.report.model_zoo_claims import list_claims
 from ckptrank.report.model_zoo_pages import find_missing
 from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results, pool_title
 from ckptrank.report.model_zoo_tables import find
 from ckptrank.report.templating import render
-from ckptrank.report.text import DASH, counted, fixed, is_number, listed, significant
-
-_UNITS = {"points": "points", "times": "times", "trials": "trials", "correlation": ""}
+from ckptrank.report.text import counted, fixed, is_number, listed, significant
 
 
 def render_overview(results: Results, pages: Mapping[str, str], *, made_from: str = "") -> str:
@@ -25,7 +22,7 @@ def render_overview(results: Results, pages: Mapping[str, str], *, made_from: st
         "model_zoo_overview.html",
         title="Choosing from a zoo of experts",
         lead=_lead(results),
-        claims=_claims(results),
+        claims=list_claims(results),
         reading=(
             "A part is decided by its whole 95 % interval; where that reaches over the limit, or too few "
             "targets stand behind it, it stays undecided here. A claim holds where all of its parts do, "
@@ -60,31 +57,6 @@ def _lead(results: Results) -> str:
         f"{results.reference(SINGLE)}, the one to start from without any choice? The four claims of "
         "the paper, as they came out here:"
     )
-
-
-def _claims(results: Results) -> list[dict]:
-    table = results.found["claims"]
-    parts = table[(table["part"] != "") & (table["pool"] == SINGLE) & (table["shots"] == "")]
-    claims = []
-    for head in table[table["part"] == ""].itertuples(index=False):
-        shown = [_part(row) for row in parts[parts["claim"] == head.claim].itertuples(index=False)]
-        claims.append({"statement": head.statement, "verdict": head.verdict, "parts": shown})
-    return claims
-
-
-def _part(row: object) -> dict:
-    scale, decimals = (
-        (0.01, 1) if row.unit == "points" else (1, 2 if row.unit == "correlation" else 1)
-    )
-    here = fixed(row.here / scale, decimals) if is_number(row.here) else DASH
-    return {
-        "statement": row.statement,
-        "detail": row.detail,
-        "here": f"{here} {_UNITS.get(row.unit, row.unit)}".rstrip(),
-        "interval": interval({"low": row.low, "high": row.high}, scale, decimals),
-        "paper": row.paper or DASH,
-        "verdict": row.verdict,
-    }
 
 
 def _tiles(results: Results) -> list[dict]:
@@ -189,9 +161,3 @@ def _left_out(results: Results, failed: int, absent: int) -> str:
     reasons = len(find_missing(results).rows)
     text = f"{counted(failed, 'row')} failed, {absent:,} not applicable; none counts as zero"
     return f"{text}. {counted(reasons, 'reason')} listed under “What failed”." if reasons else text
-
-
-def count_verdicts(claims: pd.DataFrame) -> dict[str, str]:
-    """Return claim -> verdict, for logs and other pages."""
-    heads = claims[claims["part"] == ""]
-    return dict(zip(heads["claim"], heads["verdict"], strict=True))

@@ -17,6 +17,7 @@ from ckptrank.report.model_zoo_charts import (
     plot_rankings,
     plot_shots,
 )
+from ckptrank.report.model_zoo_claims import tabulate_claims
 from ckptrank.report.model_zoo_heat import plot_gains, plot_similarity
 from ckptrank.report.model_zoo_results import Results, pool_title
 from ckptrank.report.tables import Table, html_view
@@ -95,7 +96,7 @@ def _claims(results: Results, _figures: Path) -> dict:
         "What the four claims rest on, for every pool of experts and every size of the targets. A part "
         "is decided by its whole interval: where that reaches over the limit, it stays undecided here."
     )
-    return _page("Every number behind the claims", [lead], shown=[tables.tabulate_claims(results)])
+    return _page("Every number behind the claims", [lead], shown=[tabulate_claims(results)])
 
 
 def _make_gains(pool: str) -> Callable[[Results, Path], dict]:

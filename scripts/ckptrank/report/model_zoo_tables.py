@@ -1,11 +1,10 @@
-"""Tables of the second benchmark's selection experiments (its Figures 4 to 7, Table 3, claims)."""
+"""Tables of the second benchmark's selection experiments (its Figures 4 to 7 and Table 3)."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
 from ckptrank.model_zoo import published
-from ckptrank.model_zoo.claims import CLAIMS
 from ckptrank.model_zoo.tables import ALL, in_order, shots_title, target_titles
 from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results, pool_title
 from ckptrank.report.tables import Cell, Column, Row, Table, mark_best
@@ -264,55 +263,6 @@ def tabulate_ablation(results: Results, pool: str) -> Table:
         caption="Gain in percentage points. Per measure, the tasks that were scored at every one of its "
         f"caps. {INTERVALS}",
     )
-
-
-def tabulate_claims(results: Results) -> Table:
-    """Return every number behind the claims: per claim, part, pool and size."""
-    claims = results.found["claims"]
-    claims = claims[claims["part"] != ""].sort_values("claim", key=_claim_places, kind="stable")
-    rows = []
-    for row in claims.itertuples(index=False):
-        rows.append(
-            Row(
-                (
-                    Cell(row.statement, note=row.detail),
-                    Cell(pool_title(row.pool)),
-                    Cell(shots_title(row.shots) if row.shots else "All sizes"),
-                    claim_cell(row),
-                    Cell(row.unit),
-                    Cell(row.targets),
-                    Cell(row.paper),
-                    Cell(row.verdict),
-                ),
-                section=row.claim,
-            )
-        )
-    texts = {"statement": "Part of a claim", "pool": "Experts", "shots": "Task size"}
-    columns = [Column(key, title, numeric=False) for key, title in texts.items()]
-    columns += [
-        Column("here", "Here", show_extra=fixed),
-        Column("unit", "Unit", numeric=False),
-        Column("targets", "Targets", show=lambda v: f"{v:.0f}"),
-        Column("paper", "The paper", numeric=False),
-        Column("verdict", "Verdict", numeric=False),
-    ]
-    return Table(
-        name="claims",
-        title="Every number behind the claims",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        caption=f"{INTERVALS} The verdicts above are those of the single-domain experts over all sizes.",
-    )
-
-
-def _claim_places(claims: pd.Series) -> pd.Series:
-    return claims.map({claim: at for at, claim in enumerate(CLAIMS)})
-
-
-def claim_cell(row: object) -> Cell:
-    """Return a part's number in the unit it is read in."""
-    unit = 100 if row.unit == "points" else 1
-    return Cell(unit * row.here, unit * row.low, unit * row.high)
 
 
 def _tasks_in_order(results: Results, frame: pd.DataFrame) -> list[tuple[str, str]]:
