@@ -13,6 +13,7 @@ from ckptrank.report.text import inert
 from ckptrank.workflow.config import ConfigError, check_config, replace_entries
 from ckptrank.workflow.digest import digest_code
 from ckptrank.workflow.local_files import find_files, stamp_folders
+from ckptrank.workflow.model_zoo import add_few_shot_tasks
 from ckptrank.workflow.queries import expand_queries
 from ckptrank.workflow.sizes import measure_mb
 
@@ -31,6 +32,7 @@ try:
         [Path(file) for file in workflow.configfiles],
     )
     expand_queries(config, Path("resources/queries"))
+    add_few_shot_tasks(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -121,7 +123,7 @@ wildcard_constraints:
     task=constrain(config["tasks"]),
     checkpoint=constrain(config["checkpoints"]),
     run=constrain(config["zoo"]),
-    data="shapes|letters|textures",
+    data="shapes|letters|textures|scribbles|mixture",
     group=constrain(config["groups"]),
     rates=constrain(RATES),
 
@@ -133,6 +135,15 @@ def get_zoo_run(wildcards):
     return f"resources/zoo/{definition['run']}"
 
 
+def get_run_inputs(wildcards):
+    """What a pre-training run reads: its source's images, and the run that it starts from."""
+    run = config["zoo"][wildcards.run]
+    inputs = {"data": f"resources/sources/{run['data']}"}
+    if "start" in run:
+        inputs["start"] = f"resources/zoo/{run['start']}"
+    return inputs
+
+
 def get_source_module(checkpoint):
     return f"ckptrank.checkpoints.{config['checkpoints'][checkpoint]['source']}"
 
@@ -141,7 +152,7 @@ def get_source_task(checkpoint):
     """The task that a checkpoint was pre-trained on, or None when the config does not say."""
     definition = config["checkpoints"][checkpoint]
     if definition["source"] == "zoo":
-        data = config["zoo"][definition["run"]]["data"]
+        data = definition.get("domain") or config["zoo"][definition["run"]]["data"]
         return data if data in config["tasks"] else None
     return definition.get("source_task")
 

@@ -21,7 +21,7 @@ rule prepare_source:
 
 rule pretrain:
     input:
-        data=lambda wildcards: f"resources/sources/{config['zoo'][wildcards.run]['data']}",
+        unpack(get_run_inputs),
     output:
         directory("resources/zoo/{run}"),
     log:

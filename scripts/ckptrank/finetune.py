@@ -77,7 +77,7 @@ def make_recipe(
         decay,
         settings.get("warmup", 0),
         settings.get("nesterov", False),
-        tuple(settings.get("decay_at", ())),
+        tuple(epoch / settings["epochs"] for epoch in settings.get("decay_epochs", ())),
         settings.get("decay", 0.1),
     )
 

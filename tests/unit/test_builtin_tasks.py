@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from ckptrank.tasks import builtin
+from ckptrank.tasks import builtin, load_task
 from ckptrank.world.sources import SOURCES
 
 CLASSES = {"objects": 20, "digits": 10, "materials": 16, "tissue": 2, "distort": 12, "greek": 20}
@@ -28,7 +28,7 @@ def load_small(name):
 
 @pytest.fixture(scope="module")
 def tasks():
-    return {name: load_small(name) for name in builtin.TASKS}
+    return {name: load_small(name) for name in CLASSES}
 
 
 def test_defaults_are_those_of_the_benchmark():
@@ -131,7 +131,7 @@ def test_drawing_every_task_imports_nothing_heavy():
 import sys
 from ckptrank.tasks import builtin
 for name in builtin.TASKS:
-    builtin.load({"source": "builtin", "name": name, "train": 40, "test": 1})
+    builtin.load({"source": "builtin", "name": name, "train": 90, "test": 1})
 print(sorted({"torch", "sklearn", "matplotlib", "scipy", "pandas"} & set(sys.modules)))
 """
     run = subprocess.run(
@@ -142,3 +142,12 @@ print(sorted({"torch", "sklearn", "matplotlib", "scipy", "pandas"} & set(sys.mod
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert run.stdout == "[]\n"
+
+
+def test_few_shots_are_rows_of_the_full_task():
+    definition = {"source": "builtin", "name": "digits", "train": 100, "test": 10}
+    full, few = load_task(definition), load_task({**definition, "shots": 3, "seed": 1})
+    assert np.bincount(few.train_labels).tolist() == [3] * 10
+    known = {image.tobytes() for image in full.train_images}
+    assert all(image.tobytes() in known for image in few.train_images)
+    np.testing.assert_array_equal(few.test_images, full.test_images)

@@ -11,13 +11,14 @@ from ckptrank.world import drawing, glyphs, materials, packaged, photos, shapes,
 from ckptrank.world.distortions import DISTORTIONS, draw_distorted
 from ckptrank.world.sources import SOURCES, balanced_labels, make_source
 
-CLASSES = {"shapes": 24, "letters": 37, "textures": 24}
+CLASSES = {"shapes": 24, "letters": 37, "textures": 24, "scribbles": 24}
 
 # Over 80 training and 40 validation images; see test_builtin_tasks.py for what may vary.
 DIGESTS = {
     "shapes": "1baa2901fd487131",
     "letters": "9a5e138d1ce6a936",
     "textures": "12672e882f9bd386",
+    "scribbles": "b90ba664e4a4e3c7",
 }
 
 
@@ -69,6 +70,16 @@ def test_images_of_sources_are_the_same_everywhere(sources, name):
 def test_the_size_of_one_split_does_not_change_the_other(sources):
     other = make_source("textures", train=30, validation=40)
     np.testing.assert_array_equal(other.validation_images, sources["textures"].validation_images)
+
+
+def test_the_mixture_is_of_all_classes_of_its_parts():
+    classes = SOURCES["mixture"].classes
+    assert len(classes) == len(set(classes)) == 24 + 37 + 24
+    number = classes.index(f"letters: {SOURCES['letters'].classes[5]}")
+    drawn = SOURCES["mixture"].draw(np.full(3, number), generator(1))
+    alone = SOURCES["letters"].draw(np.full(3, 5), generator(1))
+    np.testing.assert_array_equal(drawn, alone)
+    assert SOURCES["mixture"].train > max(SOURCES[name].train for name in CLASSES)
 
 
 def test_large_sources_are_drawn_in_batches(monkeypatch):

@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from ckptrank.measures.registry import METHODS, get_parameters
+from ckptrank.workflow.model_zoo import check_model_zoo
 
 
 class ConfigError(Exception):
@@ -176,6 +177,7 @@ def _check_references(config: dict) -> list[str]:
                 f"checkpoints.{name}.stage: zoo run {definition['run']!r} saves no stage "
                 f"{definition['stage']}, only {stages}"
             )
+    faults += check_model_zoo(config, need)
     evaluation = config["evaluation"]
     selected = [name for name in select["measures"] if name != "consensus"]
     if "consensus" in select["measures"]:
