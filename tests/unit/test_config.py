@@ -99,6 +99,12 @@ def put(path, value):
         ),
         (put("evaluation/consensus", ["nleep", "sfda"]), ["evaluation.consensus", "'sfda'"]),
         (put("evaluation/consensus", ["nleep"]), ["evaluation.consensus", "at least two"]),
+        (put("rank/measures", ["consensus"]), ["rank.measures", "'consensus'"]),
+        (
+            put("rank/budget", [{"samples_per_class": n, "keep": 0.5} for n in (10, 5)]),
+            ["rank.budget", "must grow"],
+        ),
+        (put("references/rsa/checkpoint", "resnet"), ["references.rsa.checkpoint", "'resnet'"]),
         (put("evaluation/recommend", "rsa"), ["evaluation.recommend", "'rsa'"]),
     ],
 )
