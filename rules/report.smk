@@ -29,6 +29,7 @@ rule render_ranking:
     params:
         group=lambda wildcards: wildcards.group,
         title=lambda wildcards: get_group_title(wildcards.group),
+        published=config["evaluation"]["published"],
         code=digest_report("render_ranking.py"),
     script:
         "../scripts/render_ranking.py"
@@ -72,6 +73,7 @@ rule render_accuracy:
     params:
         group=lambda wildcards: wildcards.group,
         title=lambda wildcards: get_group_title(wildcards.group),
+        published=config["evaluation"]["published"],
         code=digest_report("render_accuracy.py"),
     script:
         "../scripts/render_accuracy.py"

@@ -4,14 +4,18 @@ from ckptrank.files import write_text
 from ckptrank.log import run_job
 from ckptrank.report.accuracy_tables import render_accuracy_table
 from ckptrank.report.figures import plot_accuracies
-from ckptrank.report.frames import read_frame
+from ckptrank.report.frames import read_frame, titles
 from ckptrank.report.output import made_from, write_tables
 from ckptrank.report.pages import render_figure_page
+from ckptrank.report.published import add_published_accuracies
 
 with run_job(snakemake):
     params, output = snakemake.params, snakemake.output
     frames = [read_frame(path, name) for name, path in snakemake.input.items()]
     table = render_accuracy_table(*frames, params.group)
+    if params.published:
+        names = titles(frames[-1], "task")
+        table = add_published_accuracies(table, params.published, params.group, names)
     write_tables([table], output, f"Fine-tuned accuracies: {params.title}", snakemake)
     plot_accuracies(*frames, output.svg, output.pdf, group=params.group)
     page = render_figure_page(
