@@ -195,8 +195,8 @@ def get_disk(base, per_input):
 
 
 def get_runtime(minutes):
-    """Time limit in minutes, as much again on each attempt."""
-    return lambda wildcards, attempt: minutes * attempt
+    """Time limit in minutes, half as much again on each further attempt."""
+    return lambda wildcards, attempt: round(minutes * (1 + 0.5 * (attempt - 1)))
 
 
 def get_gpus(wanted=True):
@@ -247,9 +247,7 @@ def get_scores_of_pair(wildcards):
 
 
 def get_gathered_files():
-    """What connects the measures of each pair where its extraction does not."""
-    if EXTRACTION_GROUP:
-        return []
+    """What connects the measures of each pair, also those that do not depend on its extraction."""
     return [
         f"results/gathered/{task}/{checkpoint}"
         for task in config["select"]["tasks"]

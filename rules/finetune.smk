@@ -17,7 +17,7 @@ rule finetune:
         gpu=get_gpus(),
         gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(720),
+        runtime=get_runtime(480),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
@@ -54,7 +54,7 @@ rule select_best:
         gpu=get_gpus(),
         gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(720),
+        runtime=get_runtime(240),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,

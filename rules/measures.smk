@@ -24,11 +24,11 @@ for job, (method, measures) in METHOD_JOBS.items():
                 (
                     config["compute"]["worker_memory_mb"]
                     if METHODS[method].stack == "torch"
-                    else 600
+                    else 1000
                 ),
                 6,
             ),
-            runtime=get_runtime(60 if get_score_group(method) else 240),
+            runtime=get_runtime(30 if get_score_group(method) else 240),
         params:
             checkpoint=lambda wildcards: wildcards.checkpoint,
             task=lambda wildcards: wildcards.task,
