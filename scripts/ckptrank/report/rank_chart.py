@@ -25,7 +25,9 @@ _COSTS = {
 def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
     """Return a page: rank with its interval against a cost, with a menu for the cost."""
     ranked, names = ranking.ranked, ranking.names()
-    costs = {key: title for key, title in _COSTS.items() if ranked[key].notna().any()}
+    costs = {
+        key: title for key, title in _COSTS.items() if ranked[key].notna().any() or ranked.empty
+    }
     if not costs:
         raise ValueError("ranking: no checkpoint has parameters, GFLOPs, images/s or a time")
     words = {True: "Cannot be told apart from the first", False: "Behind the first"}

@@ -54,6 +54,8 @@ def render_rank_page(
 
 
 def task_facts(facts: Mapping) -> str:
+    if not facts["train_samples"]:
+        return "the task could not be prepared"
     classes = counted(int(facts["classes"]), "class", "classes")
     return f"{classes}, {counted(int(facts['train_samples']), 'training image')}"
 
