@@ -20,7 +20,7 @@ PRESET ?=
 export PATH := $(abspath $(BIN)):$(PATH)
 
 # One line follows the run; Snakemake's own log is below .snakemake/log. PYTHONPATH: where the logger lies.
-SNAKEMAKE = PYTHONPATH=scripts snakemake --logger progress --cores $(CORES) --workflow-profile profiles/default $(if $(PRESET),--configfile $(PRESET))
+SNAKEMAKE = PYTHONPATH=scripts snakemake --logger progress $(if $(PRESET),--configfile $(PRESET)) --cores $(CORES) --workflow-profile profiles/default
 REPORT = --report-stylesheet reports/report.css --report
 
 help: ## show the targets

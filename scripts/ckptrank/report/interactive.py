@@ -5,6 +5,8 @@ MB). The data travel as columns with indices instead of names, so that large poo
 Chromium opens inside Snakemake's single-file report.
 """
 
+import math
+
 import altair as alt
 import pandas as pd
 
@@ -85,7 +87,11 @@ def render_score_chart(
         .transform_filter(chosen)
         .mark_point(filled=True, size=85, opacity=0.9)
         .encode(
-            x=alt.X("Score:Q", scale=alt.Scale(zero=False, padding=12), title="Score"),
+            x=alt.X(
+                "Score:Q",
+                scale=alt.Scale(zero=False, padding=12, nice=False),
+                axis=alt.Axis(title="Score", tickCount=5),
+            ),
             y=alt.Y(
                 "Accuracy:Q",
                 scale=alt.Scale(zero=False, padding=12),
@@ -150,7 +156,7 @@ def render_cost_chart(
         ),
         "group": index_words(list(table["group"])),
         "metric": index_words(list(table["metric"])),
-        "front": index_words([str(flag).lower() for flag in table["on_front"]]),
+        "Pareto front": index_words(["yes" if flag else "no" for flag in table["on_front"]]),
         **{
             name: round_numbers(table[key])
             for name, key in (
@@ -170,12 +176,12 @@ def render_cost_chart(
     )
     x = alt.X(
         "Seconds:Q",
-        scale=alt.Scale(type="log", padding=15),
+        scale=alt.Scale(type="log", padding=15, nice=False),
         title="Seconds per checkpoint and task",
         axis=alt.Axis(
             labelExpr="datum.value >= 1 ? format(datum.value, '~g') + ' s' : "
             "format(1000 * datum.value, '~g') + ' ms'",
-            tickCount=6,
+            values=_powers_of_ten(table["seconds"]),
         ),
     )
     y = alt.Y(
@@ -184,7 +190,7 @@ def render_cost_chart(
     colors = theme.colors_for(families, theme.FAMILY_COLORS)
     color = color_by("Family", family_titles, colors)
     front = (
-        base.transform_filter("datum.front == 'true'")
+        base.transform_filter("datum['Pareto front'] == 'yes'")
         .mark_line(interpolate="step-after", strokeDash=[5, 3], color=theme.GREY, strokeWidth=1.3)
         .encode(x=x, y=y)
     )
@@ -219,3 +225,9 @@ def render_cost_chart(
         ),
         made_from=made_from,
     )
+
+
+def _powers_of_ten(values: pd.Series) -> list[float]:
+    """Return the ticks of a logarithmic axis: a fine one has more than a small screen can hold."""
+    first, last = (math.log10(value) for value in (values.min(), values.max()))
+    return [10.0**power for power in range(math.ceil(first - 0.01), math.floor(last + 0.01) + 1)]

@@ -177,11 +177,14 @@ def tabulate_costs(results: Results, pool: str) -> Table:
     names = results.measure_titles()
     columns, rows = [Column("measure", "Step", numeric=False)], []
     body = [("brute_force", ""), *(("", name) for name in [*results.measures(pool), "random"])]
-    steps = (("finetune_top3", "tuning its first three"), ("model_selection", "scoring the pool"))
+    steps = (
+        ("finetune_top3", "top 3", "tuning the measure's first three choices"),
+        ("model_selection", "scores", "scoring the whole pool"),
+    )
     for shots in sizes:
-        for step, title in steps:
+        for step, title, words in steps:
             where = shots_title(shots)
-            help_text = f"{where}: {title}, as a multiple of one fine-tuning run"
+            help_text = f"{where}: {words}, as a multiple of one fine-tuning run"
             columns.append(
                 Column(f"{step}_{shots}", f"{where}: {title}", show=_times, show_extra=_two,
                        higher_is_better=False, help=help_text)
@@ -194,7 +197,7 @@ def tabulate_costs(results: Results, pool: str) -> Table:
     for step, measure in body:
         cells = [Cell(names[measure] if measure else "Brute force: tuning the whole pool")]
         for shots in sizes:
-            for of_step, _ in steps:
+            for of_step, _, _ in steps:
                 wanted = step or of_step
                 blank = step and of_step == "model_selection"
                 found = None if blank else find(cost, shots=shots, step=wanted, measure=measure)

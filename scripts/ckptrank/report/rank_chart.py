@@ -52,7 +52,9 @@ def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
     x = alt.X(
         "Cost:Q",
         scale=alt.Scale(type="log", padding=15, nice=False),
-        axis=alt.Axis(title="Cost, as chosen above (logarithmic)", format="~s", tickCount=6),
+        axis=alt.Axis(
+            title="Cost, as chosen above (logarithmic)", format="~s", tickCount=6, grid=False
+        ),
     )
     scale = alt.Scale(reverse=True, domain=[0.5, len(ranked) + 0.5], nice=False)
     axis = alt.Axis(title="Rank (1 is best)", tickMinStep=1, format="d")

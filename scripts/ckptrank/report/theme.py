@@ -17,6 +17,7 @@ LIGHT = {
     "accent": "#22629b",
     "tint": "#eaf1f8",
     "warn": "#9a4a00",
+    "shade": "#c3cad2",
 }
 DARK = {
     "paper": "#14181d",
@@ -27,6 +28,7 @@ DARK = {
     "accent": "#86b9e8",
     "tint": "#1b2732",
     "warn": "#e0a35f",
+    "shade": "#000000",
 }
 
 BLUE, GREEN, VIOLET, OCHRE, PLUM, GREY = (
