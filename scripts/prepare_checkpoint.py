@@ -17,6 +17,7 @@ with run_job(snakemake) as log:
         "checkpoint": name,
         "title": definition.get("title", name),
         "source": definition["source"],
+        "kind": definition.get("kind", ""),
         "status": "ok",
         "reason": "",
     }

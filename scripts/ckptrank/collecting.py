@@ -25,7 +25,7 @@ SCORE_COLUMNS = [
 ]  # fmt: skip
 TASK_COLUMNS = [
     "task", "title", "description", "classes", "train_samples", "test_samples", "multi_label",
-    "status", "reason",
+    "status", "reason", "warnings",
 ]  # fmt: skip
 MEASURE_COLUMNS = [
     "measure", "method", "title", "family", "reference", "protocol", "params", "is_control",
@@ -62,6 +62,7 @@ def collect_tasks(folders: Iterable[str], titles: Mapping[str, str]) -> pd.DataF
             "task": name,
             "title": titles[name],
             "classes": len(facts.get("classes", [])),
+            "warnings": "; ".join(facts.get("warnings", [])),
         }
 
     return _table(map(row, folders), TASK_COLUMNS)

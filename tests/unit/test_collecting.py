@@ -33,12 +33,14 @@ def test_a_failed_checkpoint_keeps_its_row(tmp_path):
 
 
 def test_tasks_are_described_with_their_titles(tmp_path):
-    write_json(tmp_path / "t" / "task.json", {"status": "ok", "classes": ["x", "y"], "reason": ""})
+    sound = {"status": "ok", "classes": ["x", "y"], "reason": "", "warnings": ["one", "two"]}
+    write_json(tmp_path / "t" / "task.json", sound)
     write_json(tmp_path / "u" / "task.json", {"status": "failed", "reason": "one class"})
     table = collect_tasks([tmp_path / "t", tmp_path / "u"], {"t": "T", "u": "<U>"})
     assert table["classes"].tolist() == [2, 0]
     assert table["title"].tolist() == ["T", "<U>"]
     assert table["reason"].tolist() == ["", "one class"]
+    assert table["warnings"].tolist() == ["one; two", ""]
 
 
 def test_ground_truth_lists_its_repeats(tmp_path):

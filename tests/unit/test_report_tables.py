@@ -67,6 +67,19 @@ class Reader(HTMLParser):
             self.cells[-1] += data
 
 
+def test_what_was_noticed_in_a_task_stands_with_what_failed():
+    first, *_ = FRAMES.tasks["task"]
+    warning = "3 of 9 test images are also training images"
+    texts = [warning if task == first else "" for task in FRAMES.tasks["task"]]
+    table = render_missing_table(replace(FRAMES, tasks=FRAMES.tasks.assign(warnings=texts)))
+    shown = [[cell.value for cell in row.cells] for row in table.rows]
+    (row,) = [cells for cells in shown if cells[1] == "warning"]
+    assert (row[0], row[-1]) == ("Task", warning)
+    assert [cells for cells in shown if cells != row] == [
+        [cell.value for cell in row.cells] for row in render_missing_table(FRAMES).rows
+    ]
+
+
 # numbers and names
 
 

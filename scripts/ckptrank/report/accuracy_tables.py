@@ -128,7 +128,7 @@ def _rank_column(key: str, title: str, text: str = "") -> Column:
 
 
 def render_missing_table(frames: Frames) -> Table:
-    """Return everything that failed or does not apply; what shares a reason shares a row."""
+    """Return what failed or does not apply, and warnings; what shares a reason shares a row."""
     names = titles(frames.checkpoints, "checkpoint")
     task_names, measure_names = titles(frames.tasks, "task"), titles(frames.measures, "measure")
     rows = [
@@ -141,6 +141,12 @@ def render_missing_table(frames: Frames) -> Table:
         ("Task", "failed", "", "", task_names[row.task], row.reason)
         for row in frames.tasks[frames.tasks["status"] == "failed"].itertuples(index=False)
     ]
+    if "warnings" in frames.tasks:
+        warned = frames.tasks[frames.tasks["warnings"] != ""]
+        rows += [
+            ("Task", "warning", "", "", task_names[row.task], row.warnings)
+            for row in warned.itertuples(index=False)
+        ]
     for stage, frame in (
         ("Fine-tuning", frames.ground_truth.assign(measure="")),
         ("Score", frames.scores),
