@@ -5,7 +5,8 @@
 
 Writes ``results/measures.csv`` beside this file, a row for each shape and measure as soon as it is
 known, and in the end ``results/measures.svg`` and ``.png``. Rows that the table holds are not measured
-anew unless ``--again`` is given, so that a run that was stopped goes on where it was.
+anew unless ``--again`` is given, so that a run that was stopped goes on where it was; two processes
+can share the shapes.
 
 Seconds are processor seconds of the call alone (threads added up), imports done; the mean of as many
 calls as take half a second. Each call runs in a process of its own, whose peak memory (features
@@ -16,6 +17,7 @@ fewer samples took, is left out; the column ``note`` says which and why. The lim
 
 import argparse
 import csv
+import fcntl
 import multiprocessing
 import os
 import resource
@@ -214,11 +216,10 @@ def run(
     shapes: list[tuple[int, int, int]], names: list[str], table: Path, again: bool = False
 ) -> None:
     """Measure the shapes and put each row into the table as soon as it is known."""
-    rows = read_csv(table)
     for samples, dimensions, classes in shapes:
         data = None
         for name in names:
-            key = key_of(name, samples, dimensions, classes)
+            key, rows = key_of(name, samples, dimensions, classes), read_csv(table)
             if key in rows and not again:
                 continue
             data = data or make_data(samples, dimensions, classes)
@@ -229,8 +230,9 @@ def run(
             ]
             row = {"measure": name, "samples": samples, "dimensions": dimensions}
             row |= {"classes": classes} | compare(ENTRIES[name], data, classes, smaller)
-            rows[key] = row | {"machine": describe_machine("numpy", "scipy", "scikit-learn")}
-            write_csv(rows, table)
+            add_row(
+                row | {"machine": describe_machine("numpy", "scipy", "scikit-learn")}, key, table
+            )
             shown = " ".join(f"{row.get(c, '')!s:.9}" for c in COLUMNS[4:-1])
             print(f"{name:24} {samples} x {dimensions}, {classes}: {shown}", flush=True)
 
@@ -292,13 +294,22 @@ def read_csv(path: Path) -> dict[tuple, dict]:
         }
 
 
-def write_csv(rows: dict[tuple, dict], path: Path) -> None:
+def add_row(row: dict, key: tuple[int, ...], path: Path) -> None:
+    """Put a row into the table, beside what other processes have put there meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        for _, row in sorted(rows.items()):
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        written = {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+        rows = read_csv(path) | {key: written}
+        part = path.with_suffix(".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows[k] for k in sorted(rows))
+        part.replace(path)
+    finally:
+        os.close(folder)
 
 
 def draw(table: Path, classes: int = 101) -> None:
