@@ -20,6 +20,8 @@ include: "rules/report.smk"
 include: "rules/common_rank.smk"
 include: "rules/rank.smk"
 include: "rules/rank_report.smk"
+include: "rules/common_model_zoo.smk"
+include: "rules/model_zoo.smk"
 
 
 rule all:
@@ -37,3 +39,8 @@ rule rank:
     input:
         [f"results/rank/{task}/ranking.csv" for task in config["select"]["tasks"]],
         "results/report/rank.html",
+
+
+rule model_zoo:
+    input:
+        get_model_zoo_files(),

@@ -28,6 +28,8 @@ rule pretrain:
         "logs/pretrain/{run}.log",
     benchmark:
         "results/benchmarks/pretrain/{run}.tsv"
+    wildcard_constraints:
+        run=constrain(name for name, run in config["zoo"].items() if "data" in run),
     group:
         "checkpoint"
     conda:

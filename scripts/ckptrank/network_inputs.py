@@ -13,13 +13,15 @@ from ckptrank.tasks.store import open_task
 class NetworkInputs:
     """``network`` (loaded afresh each time), ``train``, ``test``, ``classes``, ``forward_flops``, ``seed``, ``device``."""
 
-    def __init__(self, files: object, params: object, threads: int):
+    def __init__(self, files: object, params: object, threads: int, device: object = None):
         self._folder = files.checkpoint
         self._params = params
         self._task = open_task(files.task)
         self._card = read_card(files.checkpoint)
-        self._stack = ExitStack()  # the device is held until the process ends
-        self._device = self._stack.enter_context(acquire_device(params.device, threads))
+        if device is None:
+            self._stack = ExitStack()  # the device is held until the process ends
+            device = self._stack.enter_context(acquire_device(params.device, threads))
+        self._device = device
 
     def _images(self) -> tuple[LabelledImages, LabelledImages]:
         preprocessing = load_network(self._folder).preprocessing

@@ -1,0 +1,248 @@
+# The second benchmark, "A Linearized Framework and a New Benchmark for Model Selection for Fine-Tuning":
+# single- and multi-domain experts, targets of several sizes, and which expert a measure would choose.
+rule pretrain_domains:
+    input:
+        data=lambda wildcards: [
+            f"resources/sources/{name}"
+            for name in config["zoo"][wildcards.run]["domains"]
+        ],
+    output:
+        directory("resources/zoo/{run}"),
+    log:
+        "logs/pretrain_domains/{run}.log",
+    benchmark:
+        "results/benchmarks/pretrain_domains/{run}.tsv"
+    wildcard_constraints:
+        run=constrain(name for name, run in config["zoo"].items() if "sharing" in run),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"], 4),
+        disk_mb=get_disk(1000, 0),
+        runtime=get_runtime(60),
+    params:
+        run=lambda wildcards: config["zoo"][wildcards.run],
+        name=lambda wildcards: wildcards.run,
+        device=config["compute"]["device"],
+        code=digest_code("pretrain_domains.py"),
+    script:
+        "../scripts/pretrain_domains.py"
+
+
+# Where a job takes several tasks (`model_zoo.tasks_per_job`), starting PyTorch is paid once for all of them.
+if ZOO["tasks_per_job"] > 1:
+    for suffix, batch in get_batches([task for task, *_ in ZOO_TASKS]).items():
+
+        rule:
+            name:
+                f"extract_features_of_tasks{suffix}"
+            input:
+                checkpoint="resources/checkpoints/{checkpoint}",
+                task=[f"resources/tasks/{task}" for task in batch],
+            output:
+                [f"results/features/{task}/{{checkpoint}}.h5" for task in batch],
+            log:
+                f"logs/extract_features_of_tasks{suffix}/{{checkpoint}}.log",
+            benchmark:
+                f"results/benchmarks/extract_features_of_tasks{suffix}/{{checkpoint}}.tsv"
+            wildcard_constraints:
+                checkpoint=constrain(ZOO_BATCHED),
+            conda:
+                "../envs/torch.yaml"
+            threads: 1
+            resources:
+                gpu=get_gpus(),
+                gpu_model=get_gpu_model(),
+                mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+                disk_mb=get_disk(1000, 4),
+                runtime=get_runtime(240),
+            params:
+                checkpoint=lambda wildcards: wildcards.checkpoint,
+                tasks=batch,
+                batch_size=config["compute"]["extract_batch"],
+                device=config["compute"]["device"],
+                precision=config["compute"]["precision"],
+                code=lambda wildcards: digest_code(
+                    "extract_features.py", get_source_module(wildcards.checkpoint)
+                ),
+            script:
+                "../scripts/extract_features.py"
+
+        workflow.ruleorder(f"extract_features_of_tasks{suffix}", "extract_features")
+
+
+for suffix, batch in get_batches([task for task, *_ in ZOO_TASKS]).items():
+
+    rule:
+        name:
+            f"tune{suffix}"
+        input:
+            checkpoint="resources/checkpoints/{checkpoint}",
+            tasks=[f"resources/tasks/{task}" for task in batch],
+        output:
+            [f"results/recipes/{{recipe}}/{task}/{{checkpoint}}.json" for task in batch],
+        log:
+            f"logs/tune/{{recipe}}/{get_batch_name(suffix)}/{{checkpoint}}.log",
+        benchmark:
+            f"results/benchmarks/tune/{{recipe}}/{get_batch_name(suffix)}/{{checkpoint}}.tsv"
+        conda:
+            "../envs/torch.yaml"
+        threads: 1
+        resources:
+            gpu=get_gpus(),
+            gpu_model=get_gpu_model(),
+            mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+            disk_mb=get_disk(1000, 0),
+            runtime=get_runtime(720),
+        params:
+            checkpoint=lambda wildcards: wildcards.checkpoint,
+            tasks=get_batch_tasks(batch),
+            settings=lambda wildcards: config["recipes"][wildcards.recipe],
+            device=config["compute"]["device"],
+            code=lambda wildcards: digest_code(
+                "tune.py", get_source_module(wildcards.checkpoint)
+            ),
+        script:
+            "../scripts/tune.py"
+
+
+# One job per method, cap and batch of tasks scores all experts.
+for job, (method, measures) in ZOO_JOBS.items():
+    for cap, samples in ZOO_CAPS.items():
+        for suffix, batch in get_batches(get_zoo_tasks(cap)).items():
+
+            rule:
+                name:
+                    f"score_experts_{job}_{cap}{suffix}"
+                input:
+                    **get_pairs_inputs(method, batch),
+                output:
+                    [
+                        f"results/model_zoo/scores/{cap}/{job}/{task}.json"
+                        for task in batch
+                    ],
+                log:
+                    f"logs/score_experts_{job}/{cap}/{get_batch_name(suffix)}.log",
+                wildcard_constraints:
+                    task=constrain(get_zoo_tasks(cap)),
+                conda:
+                    f"../envs/{METHODS[method].stack}.yaml"
+                threads: 1
+                resources:
+                    gpu=get_gpus(METHODS[method].gpu),
+                    gpu_model=get_gpu_model(METHODS[method].gpu),
+                    mem_mb=config["compute"]["worker_memory_mb"],
+                    disk_mb=get_disk(1000, 0),
+                    runtime=get_runtime(240),
+                params:
+                    tasks=get_batch_tasks(batch),
+                    checkpoints=ZOO["checkpoints"],
+                    sources={
+                        name: get_zoo_sources().get(get_source_task(name))
+                        for name in ZOO["checkpoints"]
+                        if "source_class_means" in METHODS[method].inputs
+                    },
+                    method=method,
+                    module=locate(method)[0],
+                    function=locate(method)[1],
+                    inputs=METHODS[method].inputs,
+                    held_out=METHODS[method].held_out,
+                    measures=measures,
+                    protocol={"score_on": "train", "samples_per_class": samples},
+                    device=config["compute"]["device"],
+                    code=digest_code("score_pairs.py", locate(method)[0]),
+                script:
+                    "../scripts/score_pairs.py"
+
+
+rule trace_similarity:
+    input:
+        checkpoints=[
+            f"resources/checkpoints/{name}"
+            for name in ZOO["similarity"]["checkpoints"]
+        ],
+        tasks=[f"resources/tasks/{task}" for task in ZOO["similarity"]["targets"]],
+        truths=[
+            get_zoo_truth(task, name)
+            for task in ZOO["similarity"]["targets"]
+            for name in ZOO["similarity"]["checkpoints"]
+        ],
+    output:
+        similarity="results/model_zoo/similarity.csv",
+        labelled="results/model_zoo/label_similarity.csv",
+    log:
+        "logs/trace_similarity.log",
+    benchmark:
+        "results/benchmarks/trace_similarity.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=get_gpus(),
+        gpu_model=get_gpu_model(),
+        mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
+        disk_mb=get_disk(1000, 0),
+        runtime=get_runtime(720),
+    params:
+        checkpoints=ZOO["similarity"]["checkpoints"],
+        tasks=ZOO["similarity"]["targets"],
+        cap=ZOO_CAPS[ZOO_MAIN_CAP],
+        settings=ZOO_SETTINGS,
+        device=config["compute"]["device"],
+        code=digest_code(
+            "trace_similarity.py",
+            *[get_source_module(name) for name in ZOO["similarity"]["checkpoints"]],
+        ),
+    script:
+        "../scripts/trace_similarity.py"
+
+
+rule collect_model_zoo:
+    input:
+        checkpoints=[
+            f"resources/checkpoints/{name}"
+            for name in [*ZOO["checkpoints"], *ZOO["shown"]]
+        ],
+        tasks=[f"resources/tasks/{task}" for task, *_ in ZOO_TASKS],
+        ground_truth=[
+            get_zoo_truth(task, name)
+            for task, *_ in ZOO_TASKS
+            for name in ZOO["checkpoints"]
+        ],
+        architectures=[
+            get_zoo_truth(task, name)
+            for task, *_ in ZOO_TASKS
+            for name in ZOO["architectures"]
+        ],
+        scores=get_zoo_scores(),
+    output:
+        **{
+            table: f"results/model_zoo/{table}.csv"
+            for table in [*ZOO_TABLES, "architectures"]
+            if table != "similarity"
+        },
+    log:
+        "logs/collect_model_zoo.log",
+    benchmark:
+        "results/benchmarks/collect_model_zoo.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000, 2),
+        disk_mb=get_disk(1000, 0),
+        runtime=get_runtime(30),
+    params:
+        experts=describe_experts(config),
+        tasks=[tuple(task) for task in ZOO_TASKS],
+        titles={
+            task: config["tasks"][task].get("title", task) for task, *_ in ZOO_TASKS
+        },
+        measures=get_zoo_measures(),
+        protocol={"score_on": "train", "samples_per_class": ZOO_CAPS[ZOO_MAIN_CAP]},
+        code=digest_code("collect_model_zoo.py"),
+    script:
+        "../scripts/collect_model_zoo.py"

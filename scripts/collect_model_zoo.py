@@ -1,0 +1,34 @@
+"""Gather what the second benchmark's jobs left into tidy tables."""
+
+from ckptrank.collecting import collect_measures
+from ckptrank.collecting_zoo import (
+    collect_experts,
+    collect_pair_scores,
+    collect_tuned,
+    collect_zoo_tasks,
+    compare_pools,
+)
+from ckptrank.files import atomic_path, read_json
+from ckptrank.log import run_job
+
+with run_job(snakemake) as log:
+    given, params = snakemake.input, snakemake.params
+    tables = {
+        "checkpoints": collect_experts(given.checkpoints, params.experts),
+        "tasks": collect_zoo_tasks(given.tasks, params.tasks, params.titles),
+        "ground_truth": collect_tuned(given.ground_truth),
+        "architectures": collect_tuned(given.get("architectures", [])),
+        "measures": collect_measures(params.measures, params.protocol, [], []),
+        "scores": collect_pair_scores(given.scores),
+    }
+    sweeps = {}
+    for file in given.ground_truth:
+        pair = read_json(file)
+        sweep = pair.get("sweep", [])
+        sweeps[pair["checkpoint"], pair["task"]] = [run["accuracy"] for run in sweep]
+    names = ("checkpoints", "tasks", "ground_truth", "architectures")
+    tables["shots"] = compare_pools(*[tables[name] for name in names], sweeps)
+    for name, table in tables.items():
+        with atomic_path(snakemake.output[name]) as path:
+            table.to_csv(path, index=False)
+        log.info("%s: %d rows", name, len(table))
