@@ -13,6 +13,7 @@ HOSTILE = "<script>alert(1)</script>"
 DOMAINS = ("shapes", "letters", "textures", HOSTILE)
 TARGETS = ("objects", "digits", "materials", "tissue", "distort")
 SHOTS = ("5", "20", FULL)
+NETWORKS = ("shared", "multi_bn", "adapter")
 # measure, method, title, family, skill, seconds
 MEASURES = [
     ("lfc", "lfc", "LFC", "model_zoo", 0.8, 0.004),
@@ -32,20 +33,26 @@ MEASURES = [
 ]  # fmt: skip
 
 
-def build_tables(seed: int = 0) -> ZooTables:
-    """Return one complete synthetic run; the same seed gives the same run."""
+def build_tables(
+    seed: int = 0,
+    *,
+    targets: tuple[str, ...] = TARGETS,
+    shots: tuple[str, ...] = SHOTS,
+    networks: tuple[str, ...] = NETWORKS,
+) -> ZooTables:
+    """Return one complete synthetic run; the same arguments give the same run."""
     rng = np.random.default_rng(seed)
-    checkpoints = _checkpoints(rng)
+    checkpoints = _checkpoints(rng, networks)
     tasks = pd.DataFrame(
         [
             {
-                "task": target if shots == FULL else f"{target}-{shots}",
+                "task": target if size == FULL else f"{target}-{size}",
                 "title": target.capitalize(), "description": "drawn things", "classes": 10.0,
-                "train_samples": 300.0 if shots == FULL else 10.0 * int(shots),
+                "train_samples": 300.0 if size == FULL else 10.0 * int(size),
                 "test_samples": 1200.0, "multi_label": False, "status": "ok", "reason": "",
-                "target": target, "shots": shots,
+                "target": target, "shots": size,
             }
-            for target, shots in itertools.product(TARGETS, SHOTS)
+            for target, size in itertools.product(targets, shots)
         ]
     )  # fmt: skip
     truth = _ground_truth(rng, checkpoints, tasks)
@@ -56,7 +63,78 @@ def build_tables(seed: int = 0) -> ZooTables:
         _scores(rng, truth, tasks),
         _measures(),
         _similarity(rng, checkpoints),
-        _shots(rng),
+        _shots(rng, targets, shots),
+    )
+
+
+def build_tiny_tables(
+    accuracies: dict[str, list[float]],
+    scores: dict[str, dict[str, list[float]]],
+    *,
+    run_seconds: tuple[float, ...] = (1.0, 2.0, 3.0, 4.0),
+    score_seconds: dict[str, float] | None = None,
+    cap: str = "25",
+) -> ZooTables:
+    """Return the tables of experts ``a``, ``b``... by hand: ``a`` is the big source's.
+
+    ``accuracies``: task (``x/full``, ``y/5``) -> an accuracy per expert; ``scores``: measure (its
+    method too) -> task -> a score per expert. NaN: failed.
+    """
+    experts = "abcdefgh"[: len(next(iter(accuracies.values())))]
+    checkpoints = pd.DataFrame(
+        {
+            "checkpoint": list(experts), "title": [name.upper() for name in experts],
+            "groups": "single", "kind": "supervised", "source": "zoo", "objective": "supervised",
+            "architecture": "resnet", "source_data": "", "stage": 1.0, "steps": 1.0,
+            "source_accuracy": np.nan, "parameters": 1.0, "forward_gflops": 1.0, "has_head": True,
+            "seed": 1.0, "sha256": "", "status": "ok", "reason": "", "network": "single",
+            "domain": list(experts), "pretrained": False, "source_error": 0.1,
+            "big_source": [name == "a" for name in experts],
+        }
+    )  # fmt: skip
+    tasks = pd.DataFrame(
+        [
+            {
+                "task": task, "title": task.split("/")[0].upper(), "description": "", "classes": 2.0,
+                "train_samples": 10.0, "test_samples": 10.0, "multi_label": False, "status": "ok",
+                "reason": "", "target": task.split("/")[0], "shots": task.split("/")[1],
+            }
+            for task in accuracies
+        ]
+    )  # fmt: skip
+    truth = [
+        {
+            "checkpoint": name, "task": task, "status": "ok" if value == value else "failed",
+            "reason": "", "accuracy": value, "seconds": 1.0, "run_seconds": seconds,
+        }
+        for task, values in accuracies.items()
+        for name, value, seconds in zip(experts, values, run_seconds, strict=False)
+    ]  # fmt: skip
+    rows = [
+        {
+            "measure": measure, "method": measure, "checkpoint": name, "task": task,
+            "status": "ok" if value == value else "failed", "reason": "", "score": value,
+            "seconds": (score_seconds or {}).get(measure, 0.1), "gflops": 0.0, "notes": "{}", "cap": cap,
+        }
+        for measure, by_task in scores.items()
+        for task, values in by_task.items()
+        for name, value in zip(experts, values, strict=True)
+    ]  # fmt: skip
+    measures = pd.DataFrame(
+        [
+            {
+                "measure": name, "method": name, "title": name.upper(), "family": "model_zoo",
+                "reference": "", "protocol": "", "params": "{}", "is_control": False,
+            }
+            for name in (*scores, "leave_one_task_out")
+        ]
+    )  # fmt: skip
+    similarity = pd.DataFrame(
+        columns=["stage", "checkpoint_a", "checkpoint_b", "target", "similarity"]
+    )
+    shots = pd.DataFrame(columns=["target", "shots", "pool", "error", "members"])
+    return ZooTables(
+        checkpoints, tasks, pd.DataFrame(truth), pd.DataFrame(rows), measures, similarity, shots
     )
 
 
@@ -73,7 +151,7 @@ def write_tables(tables: ZooTables, directory: Path) -> None:
         shown.to_csv(directory / f"{name}.csv", index=False)
 
 
-def _checkpoints(rng: np.random.Generator) -> pd.DataFrame:
+def _checkpoints(rng: np.random.Generator, networks: tuple[str, ...]) -> pd.DataFrame:
     kinds = [
         ("single", architecture, domain, pretrained)
         for architecture in ("resnet", "densenet")
@@ -81,11 +159,7 @@ def _checkpoints(rng: np.random.Generator) -> pd.DataFrame:
         for pretrained in (False, True)
         if not (domain == "shapes" and pretrained)
     ]
-    kinds += [
-        (network, "resnet", domain, False)
-        for network in ("shared", "multi_bn", "adapter")
-        for domain in DOMAINS
-    ]
+    kinds += [(network, "resnet", domain, False) for network in networks for domain in DOMAINS]
     rows = []
     for network, architecture, domain, pretrained in kinds:
         name = f"{network}-{architecture}-{domain}" + ("-pre" if pretrained else "")
@@ -162,7 +236,8 @@ def _measures() -> pd.DataFrame:
         [
             {
                 "measure": name, "method": method, "title": title, "family": family, "reference": "",
-                "protocol": "at most 25 training images per class", "params": json.dumps({}),
+                "protocol": "at most 25 training images per class",
+                "params": json.dumps({"projection": 10000} if name == "lgc_projected" else {}),
                 "is_control": family == "control",
             }
             for name, method, title, family, _, _ in MEASURES
@@ -182,11 +257,14 @@ def _similarity(rng: np.random.Generator, checkpoints: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(rows, columns=columns)
 
 
-def _shots(rng: np.random.Generator) -> pd.DataFrame:
+def _shots(
+    rng: np.random.Generator, targets: tuple[str, ...], sizes: tuple[str, ...]
+) -> pd.DataFrame:
     rows = [
         (target, shots, pool, base + shift * few + rng.normal(0, 0.01), float(members))
-        for target in TARGETS
+        for target in targets
         for shots, base, few in (("5", 0.6, 2.0), ("20", 0.4, 1.0), (FULL, 0.2, 0.3))
+        if shots in sizes
         for pool, shift, members in (
             ("zoo", -0.03, 12),
             ("architectures", 0.03, 4),

@@ -149,7 +149,7 @@ def _judge_highest(
     yield Part(
         "highest",
         "spearman",
-        f"LFC's Spearman less that of the strongest rival ({rival}) is above 0",
+        f"LFC's Spearman minus that of the strongest rival ({rival}) is above 0",
         "highest of all (Figure 6, no number printed)",
         "correlation",
         defined[strongest],
@@ -167,7 +167,7 @@ def _judge_close(
     ):
         found = subtract(comparison, lgc, lfc, metric, shots)
         verdict = within(found.low, found.high, margin)
-        statement = f"{title} less LFC, {words}"
+        statement = f"{title} minus LFC, {words}"
         paper = "close (Figures 4 and 6, no number printed)"
         yield Part("close", metric, statement, paper, unit, found, verdict)
     chosen = comparison.of_shots(shots)
@@ -213,7 +213,7 @@ def _judge_few_shots(comparison: Comparison, here: dict[str, str]) -> Iterator[P
         yield Part(
             "few_shots",
             part,
-            f"Gain {words}: {shots_title(few)} less {shots_title(many).lower()} is above 0",
+            f"Gain {words}: {shots_title(few)} minus {shots_title(many).lower()} is above 0",
             "gains are larger with few shots (Figures 1 and 2, no number printed)",
             "points",
             found,
@@ -242,7 +242,7 @@ def _judge_search(ends: tuple[float, float, float, int]) -> Part:
     return Part(
         "few_shots",
         "search",
-        "Error of a hyper-parameter search less the zoo's: fewest shots less most is above 0",
+        "Error of a hyper-parameter search minus the zoo's: fewest shots minus most is above 0",
         "gains are larger with few shots (Figure 1, no number printed)",
         "points",
         Estimate(mean, low, high, targets),

@@ -172,7 +172,7 @@ def tabulate_costs(results: Results, pool: str) -> Table:
     cost = cost[cost["pool"] == pool]
     sizes = list(reversed(in_order(cost["shots"])))
     measures = published.find_measures(results.tables.measures)
-    methods = {measure: method for method, measure in measures.items()}
+    methods = {"": "", **{measure: method for method, measure in measures.items()}}
     printed = published.read_costs() if pool == "single" else {}
     names = results.measure_titles()
     columns, rows = [Column("measure", "Step", numeric=False)], []
@@ -207,7 +207,7 @@ def tabulate_costs(results: Results, pool: str) -> Table:
                     else estimate_cell(found, key="multiple")
                 )
                 if any(size == shots for size, _, _ in printed):
-                    key = (shots, wanted, methods.get(measure, measure))
+                    key = (shots, wanted, methods.get(measure))
                     cells.append(Cell(None if blank else printed.get(key)))
         rows.append(Row(tuple(cells), section=step or "measure"))
     return Table(

@@ -1,0 +1,48 @@
+"""All experiments of the second benchmark at once: a table each."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ckptrank.model_zoo.ablation import tabulate_ablation
+from ckptrank.model_zoo.claims import judge_claims
+from ckptrank.model_zoo.comparison import compare
+from ckptrank.model_zoo.cost import tabulate_costs
+from ckptrank.model_zoo.experts import compare_experts, tabulate_errors
+from ckptrank.model_zoo.pools import list_pools
+from ckptrank.model_zoo.selection import tabulate_averages, tabulate_gains, tabulate_metric
+from ckptrank.model_zoo.shots import average_errors
+from ckptrank.model_zoo.similarity import average_similarity
+from ckptrank.model_zoo.tables import ZooTables
+
+
+def run_experiments(
+    tables: ZooTables,
+    *,
+    reference: str = "",
+    consensus: Sequence[str] = (),
+    bootstrap: int = 1000,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Return the table of each experiment by name, in natural units.
+
+    ``reference``: the single-domain expert that gains are counted from, see
+    :func:`~ckptrank.model_zoo.pools.list_pools`. ``consensus``: the measures that the consensus
+    averages. ``bootstrap``: the number of resamples, 0 for no intervals.
+    """
+    options = {"bootstrap": bootstrap, "seed": seed}
+    pools = list_pools(tables.checkpoints, tables.ground_truth, reference=reference)
+    comparisons = [compare(tables, pool, consensus=consensus, **options) for pool in pools]
+    return {
+        "gains": tabulate_gains(comparisons),
+        "trials": tabulate_metric(comparisons, "trials_to_best", "trials"),
+        "correlations": tabulate_metric(comparisons, "spearman", "spearman"),
+        "averages": tabulate_averages(comparisons),
+        "cost": tabulate_costs(comparisons),
+        "ablation": tabulate_ablation(tables, pools, **options),
+        "claims": judge_claims(comparisons, tables.measures, tables.shots, **options),
+        "errors": tabulate_errors(tables, pools),
+        "expert_gains": compare_experts(tables.checkpoints, **options),
+        "shot_averages": average_errors(tables.shots, **options),
+        "similarity_averages": average_similarity(tables.similarity, **options),
+    }
