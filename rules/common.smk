@@ -246,6 +246,16 @@ def get_scores_of_pair(wildcards):
     ]
 
 
+def get_costs_of_methods():
+    """(method, measures made of it, epochs of training that it comes to) of every job of a pair."""
+    costs = []
+    for method, measures in METHOD_JOBS.values():
+        epochs = [params.get("epochs", 1) for params in measures.values()]
+        trains = "network" in METHODS[method].inputs
+        costs.append((method, len(measures), sum(epochs) if trains else 0))
+    return costs
+
+
 def get_gathered_files():
     """What connects the measures of each pair, also those that do not depend on its extraction."""
     return [

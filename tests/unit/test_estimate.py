@@ -1,0 +1,97 @@
+import json
+
+import pytest
+
+from ckptrank.estimate import CPU_SPEED, GPU_SPEED, Plan, estimate, format_estimate
+
+SWEEP = {
+    "learning_rates": [0.01, 0.1],
+    "learning_rates_per_job": 1,
+    "steps": [50, 100],
+    "batch_size": 10,
+    "repeats": 1,
+}
+
+
+def make_plan(**changes):
+    plan = {
+        "tasks": {"flowers": {"source": "torchvision", "name": "Flowers102"}},
+        "checkpoints": {"a": {"source": "timm", "model": "resnet50.a1_in1k"}},
+        "ranked": ["a"],
+        "sweep": SWEEP,
+        "measures": [("lfc", 1, 0), ("nleep", 2, 0), ("early_stopped_finetune", 2, 6)],
+        "zoo": {},
+        "gpu": True,
+    }
+    return Plan(**plan | changes)
+
+
+def test_the_arithmetic_of_one_pair_by_hand(tmp_path):
+    found = estimate(make_plan(), tmp_path)
+    forward = 8.2e9
+    runs = 3 * (100 * 10 * 3 + 2 * 6149)
+    assert found.gpu_seconds["fine-tuning"] == pytest.approx(runs * forward / GPU_SPEED)
+    assert found.gpu_seconds["extraction"] == pytest.approx((2040 + 6149) * forward / GPU_SPEED)
+    trained = 6 * 2040 * 3 * forward / GPU_SPEED
+    assert found.gpu_seconds["measures that tune or differentiate"] == pytest.approx(trained)
+    assert found.cpu_seconds["measures of features"] == pytest.approx(2040 * 3 * 0.002)
+    assert found.disk_gb["features"] == pytest.approx((2040 + 6149) * 3048 * 4 / 1e9)
+    assert sum(found.jobs.values()) == 2 + 2 + 1 + 3 + 1
+
+
+def test_without_a_gpu_all_hours_are_of_processors_and_jobs_are_fewer(tmp_path):
+    with_gpu, without = (estimate(make_plan(gpu=gpu), tmp_path) for gpu in (True, False))
+    assert without.gpu_seconds == {}
+    ratio = without.cpu_seconds["extraction"] / with_gpu.gpu_seconds["extraction"]
+    assert ratio == pytest.approx(GPU_SPEED / CPU_SPEED)
+    assert sum(without.jobs.values()) < sum(with_gpu.jobs.values())
+
+
+def write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_what_earlier_runs_measured_counts_for_the_same_kind_of_device(tmp_path):
+    run = {"accuracies": {"50": 0.1, "100": 0.2}, "seconds": 10.0}
+    result = {
+        "status": "ok",
+        "device": "AMD EPYC",
+        "checkpoint": "a",
+        "task": "flowers",
+        "runs": [run],
+    }
+    write(tmp_path / "results/finetune/flowers/a/0.1.json", result)
+    score = {"status": "ok", "seconds": 2.04}
+    write(
+        tmp_path / "results/scores/lfc/flowers/a.json",
+        {"task": "flowers", "scores": {"lfc": score}},
+    )
+    found = estimate(make_plan(gpu=False), tmp_path)
+    assert found.cpu_seconds["fine-tuning"] == pytest.approx(30.0)
+    assert found.cpu_seconds["measures of features"] == pytest.approx(3 * 2.04)
+    assert any("earlier fine-tuning" in note for note in found.notes)
+    assert any("assumed" in note for note in estimate(make_plan(gpu=True), tmp_path).notes)
+
+
+def test_cards_that_are_there_replace_the_tables(tmp_path):
+    card = {
+        "status": "ok",
+        "dimension": 64,
+        "head_classes": 16,
+        "forward_flops": 1e9,
+        "parameters": 1e6,
+    }
+    write(tmp_path / "resources/checkpoints/a/card.json", card)
+    facts = {"status": "ok", "train_samples": 100, "test_samples": 50}
+    write(tmp_path / "resources/tasks/flowers/task.json", facts)
+    found = estimate(make_plan(), tmp_path)
+    assert found.gpu_seconds["extraction"] == pytest.approx(150 * 1e9 / GPU_SPEED)
+    assert found.disk_gb["features"] == pytest.approx(150 * 80 * 4 / 1e9)
+    assert found.disk_gb["weights"] == pytest.approx(0.004)
+
+
+def test_the_text_names_every_total_and_what_it_rests_on(tmp_path):
+    text = format_estimate(estimate(make_plan(), tmp_path))
+    for words in ("GPU hours", "CPU hours", "Disk", "Slurm jobs", "assumed, not measured"):
+        assert words in text
