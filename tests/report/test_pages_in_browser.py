@@ -10,8 +10,9 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-#: Widths at which nothing may be cut off.
+#: Widths at which nothing may be cut off; and what A4 leaves between its margins.
 WIDTHS = (1400, 420)
+PAPER = 688
 pytestmark = pytest.mark.browser
 
 PAGES = (
@@ -24,7 +25,11 @@ PAGES = (
     "figure",
     "scores",
     "cost",
+    "rank",
+    "rank_overview",
+    "rank_chart",
 )
+CHARTS = ("scores", "cost", "rank_chart")
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +40,18 @@ def run():
 
 
 @pytest.fixture(scope="session")
-def pages(tmp_path_factory, run):
+def ranking(tmp_path_factory):
+    """A rank job's result with hostile names, a warning and faults."""
+    from ranking_frames import write_ranking
+
+    from ckptrank.report.rank_frames import read_ranking
+
+    folder = write_ranking(tmp_path_factory.mktemp("ranking"), seed=1, tuned=3)
+    return read_ranking(*(folder / name for name in ("ranking.csv", "scores.csv", "facts.json")))
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory, run, ranking):
     """Write one page of each kind; return their paths by name."""
     from frames import GROUPS, build_provenance, build_stages
 
@@ -45,6 +61,8 @@ def pages(tmp_path_factory, run):
     from ckptrank.report.landing import render_landing
     from ckptrank.report.pages import render_figure_page, render_method_page
     from ckptrank.report.provenance import render_provenance
+    from ckptrank.report.rank_chart import render_rank_chart
+    from ckptrank.report.rank_page import render_rank_overview, render_rank_page
     from ckptrank.report.ranking_tables import render_ranking_table
 
     folder = tmp_path_factory.mktemp("pages")
@@ -66,6 +84,9 @@ def pages(tmp_path_factory, run):
         "figure": render_figure_page(svg, pdf, title="Accuracies", caption="C", alternative="Bars"),
         "scores": render_score_chart(run, group, measure="nleep", task="digits"),
         "cost": render_cost_chart(run, list(GROUPS), group=group),
+        "rank": render_rank_page(ranking, svg, pdf),
+        "rank_overview": render_rank_overview([(ranking, "results/report/rank/pets.html")]),
+        "rank_chart": render_rank_chart(ranking),
     }  # fmt: skip
     paths = {name: folder / f"{name}.html" for name in texts}
     for name, text in texts.items():
@@ -77,7 +98,7 @@ def pages(tmp_path_factory, run):
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_quiet_and_whole(browser, pages, name, width):
     browser.open(pages[name], width, dark=width == min(WIDTHS))
-    if name in ("scores", "cost"):
+    if name in CHARTS:
         browser.wait(lambda: browser.find("#chart .mark-symbol path"))
     assert browser.run("return document.readyState") == "complete"
     assert browser.errors() == []
@@ -88,7 +109,8 @@ def test_pages_are_quiet_and_whole(browser, pages, name, width):
 
 
 @pytest.mark.parametrize(
-    "name", ["ranking", "accuracy", "missing", "method", "provenance", "scores"]
+    "name",
+    ["ranking", "accuracy", "missing", "method", "provenance", *CHARTS, "rank", "rank_overview"],
 )
 def test_hostile_names_are_text(browser, pages, name):
     from frames import HOSTILE
@@ -98,7 +120,10 @@ def test_hostile_names_are_text(browser, pages, name):
         "return [...document.scripts].filter(script => script.textContent === 'alert(1)').length"
     )
     assert browser.run(hostile) == 0
-    if name not in ("ranking", "scores"):
+    if name in CHARTS:
+        browser.wait(lambda: browser.find("#points tbody tr"))
+        browser.run("document.querySelector('main > details').open = true")
+    if name not in ("ranking", "cost"):
         assert HOSTILE in browser.run("return document.body.innerText")
 
 
@@ -231,11 +256,114 @@ def test_dark_screens_get_dark_pages(browser, pages):
         assert color == f"rgb({channels[0]}, {channels[1]}, {channels[2]})"
 
 
-def test_print_shows_whole_tables(browser, pages):
-    browser.open(pages["accuracy"])
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    try:
-        style = "return getComputedStyle(document.querySelector('.ck-scroll')).maxHeight"
-        assert browser.run(style) == "none"
-    finally:
-        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+@pytest.fixture
+def on_paper(browser):
+    """Show pages as they are printed on A4 paper, as far as a window can."""
+
+    def show(path):
+        browser.open(path, PAPER)
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+
+    yield show
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_gets_everything(browser, pages, on_paper, name):
+    on_paper(pages[name])
+    if name in CHARTS:
+        browser.wait(lambda: browser.find("#points tbody tr"))
+    assert browser.cut_off() == []
+    hidden = """
+        return [...document.querySelectorAll(".ck-scroll, pre, main > details > *")].filter(box =>
+          box.scrollHeight > box.clientHeight + 1 && getComputedStyle(box).overflowY !== "visible" ||
+          !box.checkVisibility()).map(box => box.outerHTML.slice(0, 80))
+    """
+    assert browser.run(hidden) == []
+
+
+def test_a_printed_table_has_its_header_on_every_page(browser, pages, on_paper):
+    """Chromium leaves out a button's text where it repeats a header: on paper there is no such box."""
+    on_paper(pages["accuracy"])
+    head, button = (
+        browser.run(f"return getComputedStyle(document.querySelector('{selector}'))['{name}']")
+        for selector, name in (("thead", "breakInside"), ("thead button", "display"))
+    )
+    assert (head, button) == ("avoid", "contents")
+
+
+@pytest.mark.parametrize("name", ["landing", "rank", "method", "scores"])
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(browser, pages, name):
+    browser.open(pages[name])
+    if name == "scores":
+        browser.wait(lambda: browser.find("#points tbody tr"))
+    stops = """
+        return [...document.querySelectorAll("a[href], button, select, summary, [tabindex='0']")]
+          .filter(stop => stop.checkVisibility()).length
+    """
+    seen = []
+    for _ in range(browser.run(stops)):
+        ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+        seen.append(browser.run("""
+            const stop = document.activeElement, style = getComputedStyle(stop);
+            window.visited = window.visited || [];
+            const place = window.visited.at(-1);
+            const after = !place || place.compareDocumentPosition(stop) & 4;
+            window.visited.push(stop);
+            return [stop.outerHTML.slice(0, 80), Boolean(after), style.outlineStyle !== "none"];
+        """))  # fmt: skip
+    assert all(after and outlined for _, after, outlined in seen), seen
+    assert "<body" not in "".join(text for text, _, _ in seen)
+
+
+def test_every_picture_has_words_and_every_control_a_name(browser, pages):
+    for name in PAGES:
+        browser.open(pages[name])
+        unnamed = """
+            const said = element => (element.getAttribute("alt") ?? element.getAttribute("aria-label") ??
+              element.textContent).trim();
+            return [...document.querySelectorAll("img, button, a, svg[role=img], [role=region]")]
+              .filter(element => !said(element)).map(element => element.outerHTML.slice(0, 80))
+        """
+        assert browser.run(unnamed) == []
+
+
+def test_a_table_page_needs_little_script(pages):
+    for name in set(PAGES) - set(CHARTS):
+        scripts = re.findall(r"<script[^>]*>(.*?)</script>", pages[name].read_text(), re.DOTALL)
+        assert sum(map(len, scripts)) < 5_000
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_has_its_points_as_a_table(browser, pages, name):
+    browser.open(pages[name])
+    points = len(browser.wait(lambda: browser.find("#chart .mark-symbol path")))
+    browser.wait(lambda: len(browser.find("#points tbody tr")) == points)
+    with urlopen(browser.find("#csv")[0].get_attribute("href")) as content:
+        rows = list(csv.DictReader(io.TextIOWrapper(content, encoding="utf-8")))
+    assert len(rows) >= points
+    shown = browser.find("#points thead")[0].get_attribute("textContent")
+    assert shown.startswith("Measure" if name == "cost" else "Checkpoint")
+
+
+def test_the_rank_page_answers_as_its_tables_do(browser, pages, ranking):
+    browser.open(pages["rank"])
+    first = ranking.ranked.iloc[0]
+    lead = browser.find(".ck-lead")[0].text.replace("\xa0", " ")
+    assert lead.startswith(f"Take {ranking.names()[first['checkpoint']]}: first of")
+    assert f"rank {first['rank_low']:.0f}–{first['rank_high']:.0f}" in lead
+    for name in ranking.ranked["checkpoint"][1:4]:
+        assert ranking.names()[name] in lead
+    assert column(browser, 1) == [f"{rank}" for rank in ranking.ranked["rank"]]
+    assert max(browser.run(
+        "return [...document.querySelectorAll('.ck-card')].map(card => card.getBoundingClientRect().bottom)"
+    )) <= 900  # fmt: skip
+
+
+def test_the_rank_table_sorts_by_cost(browser, pages, ranking):
+    browser.open(pages["rank"])
+    titles = [button.text for button in browser.find("thead button")]
+    browser.find("thead button")[titles.index("Parameters")].click()
+    assert [float(value) for value in column(browser, titles.index("Parameters"))] == sorted(
+        ranking.ranked["parameters"]
+    )
