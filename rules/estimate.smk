@@ -11,7 +11,9 @@ rule estimate:
         runtime=get_runtime(10),
     params:
         plan={
-            "tasks": {name: config["tasks"][name] for name in config["select"]["tasks"]},
+            "tasks": {
+                name: config["tasks"][name] for name in config["select"]["tasks"]
+            },
             "checkpoints": {name: config["checkpoints"][name] for name in get_tuned()},
             "ranked": get_ranked(),
             "sweep": config["finetune"],
