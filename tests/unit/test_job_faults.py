@@ -34,6 +34,7 @@ def run(script, tmp_path, output, **fields):
         output=[str(tmp_path / output)],
         log=[str(tmp_path / "job.log")],
         rule="rule",
+        resources=Named(attempt=1),
         threads=1,
     )
     runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": job})
