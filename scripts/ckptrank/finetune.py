@@ -51,7 +51,8 @@ class Recipe:
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of the step after ``step`` done ones, of ``steps`` in all."""
-        decays = sum(step >= round(fraction * steps) for fraction in self.decay_at)
+        # The small number lets 5 / 6 of 30 steps be 25 whatever the fraction is rounded to.
+        decays = sum(step >= fraction * steps - 1e-6 for fraction in self.decay_at)
         return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup)) * self.decay**decays
 
 

@@ -5,7 +5,7 @@ from networks import make_images, make_network
 
 from ckptrank import finetune as module
 from ckptrank.early_stopping import early_stopped_finetune
-from ckptrank.finetune import Recipe, finetune, make_recipe, rows_of_step
+from ckptrank.finetune import Recipe, finetune, get_budgets, make_recipe, rows_of_step
 from ckptrank.images import LabelledImages
 from ckptrank.measures.accounting import recording
 
@@ -182,3 +182,70 @@ def plain_forward(layers, images):
     for layer in list(layers)[:5]:
         images = layer(images)
     return images
+
+
+# The recipe of "A Linearized Framework and a New Benchmark for Model Selection for Fine-Tuning"
+
+MODEL_ZOO = {
+    "learning_rates": [0.01, 0.005, 0.001],
+    "epochs": 30,
+    "decay_epochs": [15, 25],
+    "decay": 0.1,
+    "batch_size": 32,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 1e-4,
+}
+
+
+@pytest.mark.parametrize("samples", [320, 1008, 5994])
+def test_the_rate_decays_after_15_and_25_of_30_epochs(samples):
+    recipe = make_recipe(MODEL_ZOO, 0.01, scratch=True, samples=samples)
+    assert recipe.weight_decay == 1e-4
+    (steps,) = get_budgets(MODEL_ZOO, samples)
+    assert steps == -(-30 * samples // 32)
+    rates = np.array([recipe.rate(step, steps) for step in range(steps)])
+    epochs = np.arange(steps) * 30 / steps
+    expected = np.select([epochs < 15, epochs < 25], [0.01, 0.001], 0.0001)
+    np.testing.assert_allclose(rates, expected, rtol=1e-9)
+
+
+def test_a_batch_holds_no_sample_twice_where_there_are_few():
+    recipe = make_recipe(MODEL_ZOO, 0.01, scratch=False, samples=10)
+    assert recipe.batch_size == 10
+    assert get_budgets(MODEL_ZOO, 10) == [30]
+    assert get_budgets({"steps": [40, 100], "batch_size": 32}, 10) == [40, 100]
+
+
+def test_a_whole_run_equals_the_recipe_written_out():
+    """Nesterov momentum, weight decay and a step decay, against torch.optim.SGD and MultiStepLR."""
+    settings = {**MODEL_ZOO, "epochs": 6, "decay_epochs": [3, 5], "batch_size": 8}
+    recipe = make_recipe(settings, 0.05, scratch=False, samples=len(TRAIN))
+    budgets = get_budgets(settings, len(TRAIN))
+    network = make_network(seed=5)
+    steps_watched = []
+    run(network, recipe=recipe, budgets=budgets, watch=steps_watched.append)
+    assert steps_watched == list(range(1, 19))
+    reference = make_network(seed=5).train()
+    output = torch.nn.Linear(6, 3)
+    torch.nn.init.zeros_(output.weight)
+    torch.nn.init.zeros_(output.bias)
+    optimiser = torch.optim.SGD(
+        [*reference.backbone.parameters(), *output.parameters()],
+        lr=0.05,
+        momentum=0.9,
+        weight_decay=1e-4,
+        nesterov=True,
+    )
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, [9, 15])
+    for step in range(18):
+        images, labels = TRAIN.batch(rows_of_step(step, 24, 8, 3), CPU)
+        loss = torch.nn.functional.cross_entropy(output(reference(images)[0]), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    for ours, theirs in zip(
+        network.backbone.parameters(), reference.backbone.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)

@@ -12,6 +12,7 @@ from ckptrank.zoo.architectures import build
 from ckptrank.zoo.pretrain import (
     MEAN,
     STD,
+    expert_learning_rate_factor,
     first_of_each_class,
     learning_rate_factor,
     normalise,
@@ -283,3 +284,47 @@ def test_stage_steps_are_rounded():
 def test_unusable_arguments_are_named(changes, fault):
     with pytest.raises(ValueError, match=fault):
         run(**changes)
+
+
+# The experts' recipe
+
+
+def test_the_experts_rate_falls_to_a_tenth_after_each_third():
+    factors = [expert_learning_rate_factor(epoch, 90) for epoch in range(90)]
+    assert factors[:30] == [1.0] * 30
+    assert factors[30:60] == [pytest.approx(0.1)] * 30
+    assert factors[60:] == [pytest.approx(0.01)] * 30
+    assert [expert_learning_rate_factor(step, 1) for step in range(1)] == [1.0]
+
+
+def test_the_experts_recipe_is_that_of_the_paper(monkeypatch):
+    made = []
+
+    class Recorder(SGD):
+        def __init__(self, parameters, **options):
+            super().__init__(parameters, **options)
+            made.append((options, []))
+
+        def step(self, learning_rate):
+            made[-1][1].append(learning_rate)
+            super().step(learning_rate)
+
+    monkeypatch.setattr(module, "SGD", Recorder)
+    run(recipe="experts", steps=6)
+    options, rates = made[0]
+    assert options == {"momentum": 0.9, "weight_decay": 1e-4}
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+def test_a_run_starts_from_the_weights_of_another():
+    start = run(steps=6)[0].network
+    stage = run(steps=1, start=start, learning_rate=1e-12, recipe="experts")[0]
+    learnt = [key for key in start if key.endswith(("weight", "bias"))]
+    assert learnt
+    for key in learnt:
+        torch.testing.assert_close(stage.network[key], start[key], rtol=1e-6, atol=1e-6)
+
+
+def test_weights_of_another_architecture_are_refused():
+    with pytest.raises(PairFault, match="start: the keys do not fit"):
+        run(start=build("vgg_half").state_dict())

@@ -160,7 +160,8 @@ def _check_lists(config: dict) -> list[str]:
             faults.append(f"tasks.{task}: the name is taken by model_zoo.shots; rename the task")
     if "consensus" in zoo["measures"]:
         faults.append("model_zoo.measures: consensus is a row of the first benchmark only")
-    if faults or any(name not in config["checkpoints"] for name in zoo["checkpoints"]):
+    listed = [*zoo["checkpoints"], *zoo["shown"]]
+    if faults or any(name not in config["checkpoints"] for name in listed):
         return faults
     experts = describe_experts(config)
     for name, facts in experts.items():
