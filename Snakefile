@@ -23,12 +23,14 @@ include: "rules/rank.smk"
 include: "rules/rank_report.smk"
 include: "rules/common_model_zoo.smk"
 include: "rules/model_zoo.smk"
+include: "rules/model_zoo_report.smk"
 
 
 rule all:
     default_target: True
     input:
         get_report_files(),
+        get_model_zoo_report_files(),
 
 
 rule benchmark:
@@ -45,3 +47,4 @@ rule rank:
 rule model_zoo:
     input:
         get_model_zoo_files(),
+        get_model_zoo_report_files(),

@@ -357,6 +357,11 @@ def get_linked_pages():
         ("Scores to explore", "results/report/score_chart.html"),
         ("Quality against cost", "results/report/cost_chart.html"),
         ("Provenance", "results/report/provenance.html"),
+        *(
+            [("Choosing from a zoo of experts", "results/report/model_zoo/index.html")]
+            if config["model_zoo"]["checkpoints"]
+            else []
+        ),
     ]
 
 

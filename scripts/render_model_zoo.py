@@ -4,9 +4,10 @@ from pathlib import Path
 
 from ckptrank.files import write_text
 from ckptrank.log import run_job
+from ckptrank.model_zoo.names import list_pages
 from ckptrank.report.model_zoo_claims import count_verdicts
 from ckptrank.report.model_zoo_overview import render_overview
-from ckptrank.report.model_zoo_pages import list_pages, render_pages
+from ckptrank.report.model_zoo_pages import render_pages
 from ckptrank.report.model_zoo_results import read_results
 from ckptrank.report.output import made_from
 

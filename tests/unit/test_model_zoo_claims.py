@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from zoo_tables import build_tiny_tables
@@ -11,7 +12,7 @@ from ckptrank.model_zoo import published
 from ckptrank.model_zoo.claims import CLAIMS, judge_claims
 from ckptrank.model_zoo.comparison import compare
 from ckptrank.model_zoo.pools import list_pools
-from ckptrank.model_zoo.verdicts import above, below, combine, unless_few, within
+from ckptrank.model_zoo.verdicts import above, below, combine, confirm, within
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided here"
 TARGETS = "uvwxyz"
@@ -53,7 +54,20 @@ def test_verdicts_follow_the_whole_interval():
     assert [within(0.2, 0.3, 0.1), within(-0.3, -0.2, 0.1)] == [FAILS, FAILS]
     nothing = (math.nan, math.nan)
     assert {above(*nothing), below(*nothing, 1), within(*nothing, 1)} == {OPEN}
-    assert [unless_few(HOLDS, 5), unless_few(HOLDS, 4), unless_few(FAILS, 4)] == [HOLDS, OPEN, OPEN]
+
+
+def test_few_targets_must_agree_closely():
+    close, apart = np.array([0.11, 0.12, math.nan, 0.1]), np.array([0.02, 0.3, 0.1])
+    assert [confirm(HOLDS, close), confirm(HOLDS, apart), confirm(OPEN, close)] == [
+        HOLDS,
+        OPEN,
+        OPEN,
+    ]
+    assert [confirm(FAILS, -close), confirm(FAILS, close), confirm(HOLDS, close[:1])] == [
+        FAILS,
+        OPEN,
+        OPEN,
+    ]
 
 
 def test_a_claim_holds_with_all_of_its_parts():
@@ -100,10 +114,13 @@ def test_a_zoo_helps_most_at_few_shots():
     assert best["here"] == pytest.approx((0.7 - 0.2) - (0.72 - 0.6))
     assert (best["targets"], best["verdict"]) == (6, HOLDS)
     assert table.loc[("few_shots", "", ""), "verdict"] == HOLDS
-    three = {task: values for task, values in ACCURACIES.items() if task[0] in "uvw"}
-    few_targets = judge({"lfc": three}, three).loc[("few_shots", "best", "")]
-    assert few_targets["here"] == pytest.approx(0.38)
-    assert few_targets["verdict"] == OPEN
+    uneven = {f"{target}/full": FEW for target in "uvw"}
+    for target, by in (("u", 0.02), ("v", 0.3), ("w", 0.1)):
+        uneven[f"{target}/5"] = [FEW[0], *shifted(FEW[1:], by)]
+    few_targets = judge({"lfc": uneven}, uneven).loc[("few_shots", "best", "")]
+    assert few_targets["here"] == pytest.approx(0.14)
+    assert few_targets["low"] > 0
+    assert few_targets["verdict"] == OPEN  # three targets of one sign are no proof
     swapped = {
         f"{target}/{size}": values
         for size, values in (("5", MANY), ("full", FEW))

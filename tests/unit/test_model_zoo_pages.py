@@ -10,13 +10,15 @@ import pytest
 from zoo_tables import HOSTILE, build_tables, write_tables
 
 from ckptrank.model_zoo.experiments import run_experiments
+from ckptrank.model_zoo.names import list_pages
+from ckptrank.model_zoo.tables import read_tables
 from ckptrank.report import model_zoo_pages
 from ckptrank.report.model_zoo_charts import plot_ablation, plot_errors, plot_rankings, plot_shots
 from ckptrank.report.model_zoo_claims import count_verdicts
 from ckptrank.report.model_zoo_expert_tables import tabulate_expert_gains, tabulate_single_domain
 from ckptrank.report.model_zoo_heat import DIVERGING, plot_similarity
 from ckptrank.report.model_zoo_overview import render_overview
-from ckptrank.report.model_zoo_pages import list_pages, render_pages
+from ckptrank.report.model_zoo_pages import render_pages
 from ckptrank.report.model_zoo_results import read_results
 from ckptrank.report.model_zoo_tables import tabulate_costs, tabulate_gain_means
 from ckptrank.report.tables import to_csv
@@ -49,7 +51,7 @@ class Text(HTMLParser):
 
 def write_run(folder, tables=TABLES):
     write_tables(tables, folder)
-    found = run_experiments(tables, consensus=["lfc", "nleep", "logme"], bootstrap=30)
+    found = run_experiments(read_tables(folder), consensus=["lfc", "nleep", "logme"], bootstrap=30)
     for name, table in found.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     return read_results(folder)
@@ -216,6 +218,7 @@ def test_a_run_of_single_domain_experts_only(tmp_path, no_drawing):
     assert "did not compare features" in Text(pages["similarity"]).text
     assert "did not compare the zoo" in Text(pages["shots"]).text
     text = Text(render_overview(results, {})).text
+    assert "Forward FLOPs baseline" in text
     assert "This run has no number for it." in text  # one size says nothing about few shots
     assert "multi-domain" not in text.split("How it was measured")[0]
 

@@ -63,6 +63,7 @@ def build_tables(
         _scores(rng, truth, tasks),
         _measures(),
         _similarity(rng, checkpoints),
+        _label_similarity(rng, checkpoints),
         _shots(rng, targets, shots),
     )
 
@@ -134,7 +135,14 @@ def build_tiny_tables(
     )
     shots = pd.DataFrame(columns=["target", "shots", "pool", "error", "members"])
     return ZooTables(
-        checkpoints, tasks, pd.DataFrame(truth), pd.DataFrame(rows), measures, similarity, shots
+        checkpoints,
+        tasks,
+        pd.DataFrame(truth),
+        pd.DataFrame(rows),
+        measures,
+        similarity,
+        pd.DataFrame(columns=["stage", "checkpoint", "target", "label_feature_correlation"]),
+        shots,
     )
 
 
@@ -169,8 +177,8 @@ def _checkpoints(rng: np.random.Generator, networks: tuple[str, ...]) -> pd.Data
                 "groups": network, "kind": "supervised", "source": "zoo", "objective": "supervised",
                 "architecture": architecture, "source_data": domain, "stage": 1.0, "steps": 400.0,
                 "source_accuracy": np.nan, "parameters": 3e5 if architecture == "resnet" else 2e5,
-                "forward_gflops": 0.01, "has_head": True, "seed": 1.0, "sha256": "", "status": "ok",
-                "reason": "", "network": network, "domain": domain, "pretrained": pretrained,
+                "forward_gflops": 0.01 if architecture == "resnet" else 0.02, "has_head": True,
+                "seed": 1.0, "sha256": "", "status": "ok", "reason": "", "network": network, "domain": domain, "pretrained": pretrained,
                 "source_error": float(rng.uniform(0.05, 0.3) - 0.03 * pretrained),
                 "big_source": network == "single" and domain == "shapes",
             }
@@ -254,6 +262,16 @@ def _similarity(rng: np.random.Generator, checkpoints: pd.DataFrame) -> pd.DataF
         for b in names[at:]
     ]
     columns = ["stage", "checkpoint_a", "checkpoint_b", "target", "similarity"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _label_similarity(rng: np.random.Generator, checkpoints: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        (stage, name, "digits", float(rng.uniform(low, 1)))
+        for name in checkpoints["checkpoint"].head(3)
+        for stage, low in (("before", 0.1), ("middle", 0.4), ("after", 0.6))
+    ]
+    columns = ["stage", "checkpoint", "target", "label_feature_correlation"]
     return pd.DataFrame(rows, columns=columns)
 
 

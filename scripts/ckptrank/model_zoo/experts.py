@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ckptrank.evaluation import Resamples
-from ckptrank.model_zoo.pools import SINGLE, Pool
+from ckptrank.model_zoo.names import SINGLE
+from ckptrank.model_zoo.pools import Pool
 from ckptrank.model_zoo.tables import ZooTables
 from ckptrank.seeds import seed_from
 

@@ -4,15 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-SINGLE = "single"
-TITLES = {
-    SINGLE: "Single-domain experts",
-    "shared": "Shared network",
-    "multi_bn": "Multi-BN network",
-    "adapter": "Adapter network",
-}
-MAIN_MULTI = "multi_bn"
-"""The multi-domain network that the paper tunes and selects from (its Table 2 names the reason)."""
+from ckptrank.model_zoo.names import POOL_TITLES, SINGLE, pool_title
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ def list_pools(
     both), or the first. Within a multi-domain network it is the big source's domain (Figure 5), or
     the same single-domain expert where the network has no such domain.
 
-    Raises ``ValueError`` where no expert of the big source was fine-tuned.
+    Raises ``ValueError`` where no expert of the big source, or none beside it, was fine-tuned.
     """
     tuned = checkpoints[
         checkpoints["checkpoint"].isin(ground_truth["checkpoint"])
@@ -46,6 +38,8 @@ def list_pools(
     ]
     single = _find_reference(tuned, reference)
     domain = tuned.set_index("checkpoint").loc[single, "domain"]
+    if (tuned["network"] == SINGLE).sum() < 2:
+        raise ValueError(f"checkpoints: {single!r} is the only single-domain expert to choose from")
     pools = []
     for network in [SINGLE, *sorted(set(tuned["network"]) - {SINGLE}, key=_place)]:
         members = tuned[tuned["network"] == network]
@@ -53,13 +47,12 @@ def list_pools(
             continue
         own = members.loc[members["domain"] == domain, "checkpoint"]
         start = own.iloc[0] if network != SINGLE and len(own) else single
-        title = TITLES.get(network, network)
-        pools.append(Pool(network, title, tuple(members["checkpoint"]), start))
+        pools.append(Pool(network, pool_title(network), tuple(members["checkpoint"]), start))
     return pools
 
 
 def _place(network: str) -> tuple[int, str]:
-    known = list(TITLES)
+    known = list(POOL_TITLES)
     return (known.index(network) if network in known else len(known), network)
 
 

@@ -32,10 +32,10 @@ def average_errors(shots: pd.DataFrame, *, bootstrap: int = 1000, seed: int = 0)
 
 def compare_ends(
     shots: pd.DataFrame, rival: str, *, bootstrap: int = 1000, seed: int = 0
-) -> tuple[float, float, float, int] | None:
+) -> tuple[np.ndarray, float, float] | None:
     """Return by how much more the zoo lowers the ``rival``'s error at the fewest shots than at most.
 
-    Mean over targets, 95 % interval, number of targets; None without both pools at two sizes.
+    A value per target, and the 95 % interval of their mean; None without both pools at two sizes.
     """
     table = _complete(shots)
     sizes = in_order(size for _, size in table.columns)
@@ -45,7 +45,7 @@ def compare_ends(
     zoo_few, zoo_many, few, many = (table[key].to_numpy() for key in wanted)
     values = (few - zoo_few) - (many - zoo_many)
     interval = _resample(len(table), bootstrap, seed).get_interval(_tile(values, bootstrap))
-    return float(values.mean()), *interval, len(values)
+    return values, *interval
 
 
 def _complete(shots: pd.DataFrame) -> pd.DataFrame:

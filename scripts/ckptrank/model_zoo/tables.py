@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ckptrank.baselines import BASELINES, describe_baselines
 from ckptrank.report.frames import COLUMNS, FLAG, NUMBER, TEXT, read_columns
 
 FULL = "full"
@@ -41,6 +42,10 @@ TABLES: dict[str, dict[str, str]] = {
         **dict.fromkeys(("stage", "checkpoint_a", "checkpoint_b", "target"), TEXT),
         "similarity": NUMBER,
     },
+    "label_similarity": {
+        **dict.fromkeys(("stage", "checkpoint", "target"), TEXT),
+        "label_feature_correlation": NUMBER,
+    },
     "shots": {
         **dict.fromkeys(("target", "pool"), TEXT),
         **dict.fromkeys(("shots", "error", "members"), NUMBER),
@@ -59,11 +64,15 @@ class ZooTables:
     scores: pd.DataFrame
     measures: pd.DataFrame
     similarity: pd.DataFrame
+    label_similarity: pd.DataFrame
     shots: pd.DataFrame
 
 
 def read_tables(directory: str | Path) -> ZooTables:
     """Read ``<table>.csv`` for every table of :data:`TABLES`.
+
+    The baselines and the consensus are added to the measures where they are not among them: they
+    need no rows of scores, and a table without them flatters the others.
 
     Raises ``ValueError`` naming the file for missing columns, words where numbers belong, tasks or
     experts that are unknown or listed twice, and measures with a name of :data:`RESERVED` that are
@@ -77,6 +86,9 @@ def read_tables(directory: str | Path) -> ZooTables:
             if column in columns:
                 frame[column] = [label(value, whole) for value in frame[column]]
         frames[table] = frame
+    listed = set(frames["measures"]["measure"])
+    more = describe_baselines([name for name in (*BASELINES, "consensus") if name not in listed])
+    frames["measures"] = pd.concat([frames["measures"], more], ignore_index=True)
     tables = ZooTables(**frames)
     _check(tables, directory)
     return tables
@@ -100,9 +112,12 @@ def shots_title(shots: str) -> str:
 
 
 def target_titles(tasks: pd.DataFrame) -> dict[str, str]:
-    """Return target -> title: that of its task at full size, else of its first."""
+    """Return target -> title: that of its task at full size, else of another without its size."""
     whole_last = tasks.assign(whole=tasks["shots"] == FULL).sort_values("whole", kind="stable")
-    found = {row.target: row.title or row.target for row in whole_last.itertuples(index=False)}
+    found = {
+        row.target: row.title.removesuffix(f", {row.shots}-shot") or row.target
+        for row in whole_last.itertuples(index=False)
+    }
     return {target: found[target] for target in dict.fromkeys(tasks["target"])}
 
 

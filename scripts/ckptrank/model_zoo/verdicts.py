@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+from scipy.special import stdtrit
+
+from ckptrank.evaluation import LEVEL
+
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided here"
-MINIMUM_TARGETS = 5
-"""Fewer targets decide nothing where targets alone are resampled: by luck, four agree in sign in one
-case of 16, five in one of 32, which is about what a 95 % interval allows on one side."""
 
 
 def above(low: float, high: float, limit: float = 0.0) -> str:
@@ -25,9 +27,17 @@ def within(low: float, high: float, margin: float) -> str:
     return FAILS if low > margin or high < -margin else OPEN
 
 
-def unless_few(verdict: str, targets: int) -> str:
-    """Leave a verdict open that rests on fewer than :data:`MINIMUM_TARGETS` targets alone."""
-    return verdict if targets >= MINIMUM_TARGETS else OPEN
+def confirm(verdict: str, values: np.ndarray) -> str:
+    """Leave a verdict on "more than 0" open unless Student's t interval over targets agrees.
+
+    ``values``: one per target, NaN where there is none. A bootstrap over a handful of targets is too
+    narrow: it calls three values of one sign clear of 0, which is chance in one case of four.
+    """
+    known = values[np.isfinite(values)]
+    if len(known) < 2:
+        return OPEN
+    margin = stdtrit(len(known) - 1, (1 + LEVEL) / 2) * known.std(ddof=1) / np.sqrt(len(known))
+    return verdict if above(known.mean() - margin, known.mean() + margin) == verdict else OPEN
 
 
 def combine(verdicts: Iterable[str]) -> str:

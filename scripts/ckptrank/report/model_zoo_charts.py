@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ckptrank.model_zoo.pools import SINGLE
+from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.shots import POOLS
 from ckptrank.model_zoo.tables import ALL, in_order, shots_title, target_titles
 from ckptrank.report import theme
 from ckptrank.report.drawing import drawing, put_legend, shortened
-from ckptrank.report.model_zoo_results import Results, pool_title
+from ckptrank.report.model_zoo_results import Results
 
 _CAP_TITLES = {ALL: "all"}
 

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from ckptrank.model_zoo.claims import CLAIMS
-from ckptrank.model_zoo.pools import SINGLE
+from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.tables import shots_title
 from ckptrank.report.landing import interval
-from ckptrank.report.model_zoo_results import Results, pool_title
+from ckptrank.report.model_zoo_results import Results
 from ckptrank.report.model_zoo_tables import INTERVALS
 from ckptrank.report.tables import Cell, Column, Row, Table
 from ckptrank.report.text import DASH, fixed, is_number

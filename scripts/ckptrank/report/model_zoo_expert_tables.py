@@ -4,12 +4,12 @@ import pandas as pd
 
 from ckptrank.model_zoo import published
 from ckptrank.model_zoo.experts import tabulate_experts
-from ckptrank.model_zoo.pools import SINGLE, TITLES
+from ckptrank.model_zoo.names import POOL_TITLES, SINGLE, pool_title
 from ckptrank.model_zoo.shots import POOLS
 from ckptrank.model_zoo.similarity import STAGES
 from ckptrank.model_zoo.tables import in_order, shots_title, target_titles
 from ckptrank.report.frames import titles
-from ckptrank.report.model_zoo_results import Results, pool_title
+from ckptrank.report.model_zoo_results import Results
 from ckptrank.report.model_zoo_tables import estimate_cell, find
 from ckptrank.report.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.text import counted, fixed, one_decimal
@@ -51,7 +51,7 @@ def tabulate_single_domain(results: Results) -> Table:
 def tabulate_multi_domain(results: Results) -> Table:
     """Return Table 2: domains x networks, test accuracy in percent."""
     experts = tabulate_experts(results.tables.checkpoints)
-    networks = [name for name in TITLES if name in set(experts["network"])]
+    networks = [name for name in POOL_TITLES if name in set(experts["network"])]
     multi = experts[experts["network"] != SINGLE]
     single = experts[
         (experts["network"] == SINGLE) & experts["architecture"].isin(multi["architecture"])
@@ -152,7 +152,7 @@ def tabulate_published() -> list[Table]:
         "As printed in its Table 1: top-1 test accuracy in percent.",
     )
     networks = ["single_domain", "shared", "multi_bn", "adapter"]
-    names = {"single_domain": TITLES[SINGLE], **TITLES}
+    names = {"single_domain": POOL_TITLES[SINGLE], **POOL_TITLES}
     second = Table(
         "paper_multi_domain",
         "The paper's multi-domain experts",
@@ -271,6 +271,31 @@ def tabulate_shots(results: Results) -> list[Table]:
 
 def _error(row: pd.Series | None) -> Cell:
     return Cell() if row is None else estimate_cell(row, 100, "error")
+
+
+def tabulate_label_similarity(results: Results) -> Table:
+    """Return (target, expert) x stages: how well the features' similarities fit the labels (LFC)."""
+    table = results.tables.label_similarity
+    stages = [stage for stage in STAGES if stage in set(table["stage"])]
+    names = titles(results.tables.checkpoints, "checkpoint")
+    targets = target_titles(results.tables.tasks)
+    rows = []
+    for (target, checkpoint), part in table.groupby(["target", "checkpoint"], sort=False):
+        values = part.set_index("stage")["label_feature_correlation"]
+        about = (Cell(targets.get(target, target)), Cell(names.get(checkpoint, checkpoint)))
+        rows.append(Row((*about, *(Cell(values.get(stage)) for stage in stages)), target))
+    return Table(
+        name="label_similarity",
+        title="How well the similarities of images fit the labels",
+        columns=(
+            Column("target", "Target", numeric=False),
+            Column("expert", "Expert", numeric=False),
+            *(Column(stage, STAGES[stage], show=lambda value: fixed(value, 3)) for stage in stages),
+        ),
+        rows=tuple(rows),
+        caption="Correlation of the matrix of similarities between images with that of the labels "
+        "(LFC): what Figure 8 of the paper pictures, one network a row. One run each, no interval.",
+    )
 
 
 def tabulate_similarity(results: Results) -> Table:

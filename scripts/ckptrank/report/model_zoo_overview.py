@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from ckptrank.evaluation import LEVEL
 from ckptrank.model_zoo.comparison import CAP
-from ckptrank.model_zoo.pools import SINGLE
+from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.tables import in_order, shots_title
 from ckptrank.report import theme
 from ckptrank.report.landing import interval
 from ckptrank.report.model_zoo_claims import list_claims
 from ckptrank.report.model_zoo_pages import find_missing
-from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results, pool_title
+from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results
 from ckptrank.report.model_zoo_tables import find
 from ckptrank.report.templating import render
 from ckptrank.report.text import counted, fixed, is_number, listed, significant
@@ -24,8 +24,8 @@ def render_overview(results: Results, pages: Mapping[str, str], *, made_from: st
         lead=_lead(results),
         claims=list_claims(results),
         reading=(
-            "A part is decided by its whole 95 % interval; where that reaches over the limit, or too few "
-            "targets stand behind it, it stays undecided here. A claim holds where all of its parts do, "
+            "A part is decided by its whole 95 % interval; where that reaches over the limit it stays "
+            "undecided here. A claim holds where all of its parts do, "
             "and does not where one does not. The verdicts are those of the single-domain experts over "
             "all sizes of the targets."
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ckptrank.model_zoo.pools import MAIN_MULTI, SINGLE
+from ckptrank.model_zoo.names import MAIN_MULTI, SINGLE, pool_title
 from ckptrank.report import model_zoo_expert_tables as experts
 from ckptrank.report import model_zoo_tables as tables
 from ckptrank.report.accuracy_tables import render_missing_table
@@ -19,7 +19,7 @@ from ckptrank.report.model_zoo_charts import (
 )
 from ckptrank.report.model_zoo_claims import tabulate_claims
 from ckptrank.report.model_zoo_heat import plot_gains, plot_similarity
-from ckptrank.report.model_zoo_results import Results, pool_title
+from ckptrank.report.model_zoo_results import Results
 from ckptrank.report.tables import Table, html_view
 from ckptrank.report.templating import render
 
@@ -54,22 +54,6 @@ def render_pages(results: Results, figures: Path, made_from: str = "") -> Iterat
     }
     for name, make in makers.items():
         yield name, render("model_zoo_page.html", **make(results, figures), made_from=made_from)
-
-
-def list_pages(pools: Sequence[str]) -> dict[str, str]:
-    """Return name -> title of the pages that a run with these pools has, in reading order."""
-    return {
-        "claims": "Every number behind the claims",
-        **{f"gains_{pool}": f"Accuracy gain: {pool_title(pool)}" for pool in pools},
-        "rankings": "Trials to the best and rank correlation",
-        "cost": "What choosing costs",
-        "ablation": "How many images a measure needs",
-        "experts": "The experts on their own domains",
-        "errors": "Every expert on every target",
-        "shots": "Test error against shots",
-        "similarity": "How alike the experts become",
-        "missing": "What failed or does not apply",
-    }
 
 
 def _page(
@@ -272,7 +256,8 @@ def _similarity(results: Results, figures: Path) -> dict:
         "A matrix of experts by experts per stage; the table below holds the means.",
     )
     lead = "Whether experts that start apart come to see the target alike."
-    return _page(title, [lead], [picture], [experts.tabulate_similarity(results)])
+    shown = [experts.tabulate_similarity(results), experts.tabulate_label_similarity(results)]
+    return _page(title, [lead], [picture], shown)
 
 
 def _missing(results: Results, _figures: Path) -> dict:

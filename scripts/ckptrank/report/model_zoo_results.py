@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from ckptrank.model_zoo import published
-from ckptrank.model_zoo.pools import TITLES
 from ckptrank.model_zoo.tables import ZooTables, read_tables
 from ckptrank.report.frames import FLAG, NUMBER, TEXT, read_columns, titles
 from ckptrank.report.ranking_tables import measure_order
@@ -93,7 +92,3 @@ def read_results(directory: str | Path) -> Results:
         for name, columns in EXPERIMENTS.items()
     }
     return Results(read_tables(folder), found)
-
-
-def pool_title(pool: str) -> str:
-    return TITLES.get(pool, pool)

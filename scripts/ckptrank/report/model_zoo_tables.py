@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ckptrank.model_zoo import published
+from ckptrank.model_zoo.names import pool_title
 from ckptrank.model_zoo.tables import ALL, in_order, shots_title, target_titles
-from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results, pool_title
+from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results
 from ckptrank.report.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.text import counted, fixed, one_decimal, significant
 

@@ -21,6 +21,7 @@ STAGES = {
     "collect_nleep_grid": "Evaluation and report",
     "evaluate": "Evaluation and report",
     "evaluate_nleep_grid": "Evaluation and report",
+    "evaluate_model_zoo": "Evaluation and report",
     **dict.fromkeys(
         (
             "render_ranking",
@@ -32,6 +33,7 @@ STAGES = {
             "render_measures",
             "render_provenance",
             "render_landing",
+            "render_model_zoo",
             "render_rank",
             "render_rank_overview",
         ),

@@ -1,0 +1,33 @@
+"""The names of the chapter's pools and pages; imports nothing, so that the workflow parses fast."""
+
+from collections.abc import Sequence
+
+SINGLE = "single"
+POOL_TITLES = {
+    SINGLE: "Single-domain experts",
+    "shared": "Shared network",
+    "multi_bn": "Multi-BN network",
+    "adapter": "Adapter network",
+}
+MAIN_MULTI = "multi_bn"
+"""The multi-domain network that the paper tunes and selects from (its Table 2 names the reason)."""
+
+
+def pool_title(pool: str) -> str:
+    return POOL_TITLES.get(pool, pool)
+
+
+def list_pages(pools: Sequence[str]) -> dict[str, str]:
+    """Return name -> title of the pages that a run with these pools has, in reading order."""
+    return {
+        "claims": "Every number behind the claims",
+        **{f"gains_{pool}": f"Accuracy gain: {pool_title(pool)}" for pool in pools},
+        "rankings": "Trials to the best and rank correlation",
+        "cost": "What choosing costs",
+        "ablation": "How many images a measure needs",
+        "experts": "The experts on their own domains",
+        "errors": "Every expert on every target",
+        "shots": "Test error against shots",
+        "similarity": "How alike the experts become",
+        "missing": "What failed or does not apply",
+    }
