@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ckptrank.measures.accounting import add_flops
 
-_BLOCK_BYTES = 2**24
+_BLOCK_BYTES = 2**26
 
 
 class Trace(NamedTuple):
