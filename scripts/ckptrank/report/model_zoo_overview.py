@@ -25,7 +25,8 @@ def render_overview(results: Results, pages: Mapping[str, str], *, made_from: st
         claims=list_claims(results),
         reading=(
             "A part is decided by its whole 95 % interval; where that reaches over the limit it stays "
-            "undecided here. A claim holds where all of its parts do, "
+            "undecided here. Where gains at two sizes are compared, Student's t interval over the few "
+            "targets must agree. A claim holds where all of its parts do, "
             "and does not where one does not. The verdicts are those of the single-domain experts over "
             "all sizes of the targets."
         ),
