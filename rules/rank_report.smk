@@ -23,6 +23,8 @@ rule render_rank:
         "logs/render_rank/{task}.log",
     benchmark:
         "results/benchmarks/render_rank/{task}.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -35,6 +37,40 @@ rule render_rank:
         "../scripts/render_rank.py"
 
 
+# Comes after every other job of the run, since it reads their logs.
+rule render_rank_provenance:
+    input:
+        expand("results/rank/{task}/ranking.csv", task=config["select"]["tasks"]),
+    output:
+        svg="results/report/rank_stages.svg",
+        pdf="results/report/rank_stages.pdf",
+        page=report(
+            "results/report/rank_provenance.html",
+            caption="../reports/captions/rank_provenance.rst",
+            category="Your tasks",
+            labels={"task": "all", "what": "provenance"},
+        ),
+    log:
+        "logs/render_rank_provenance.log",
+    benchmark:
+        "results/benchmarks/render_rank_provenance.tsv"
+    group:
+        "report"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        runtime=get_runtime(10),
+    params:
+        # Snakemake writes params into a script element of its report without escaping them.
+        config=json.dumps(config).replace("<", "\\u003c"),
+        configfiles=[Path(file).name for file in workflow.configfiles],
+        code=digest_report("render_rank_provenance.py"),
+    script:
+        "../scripts/render_rank_provenance.py"
+
+
 rule render_rank_overview:
     input:
         rankings=expand(
@@ -43,6 +79,7 @@ rule render_rank_overview:
         scores=expand("results/rank/{task}/scores.csv", task=config["select"]["tasks"]),
         facts=expand("results/rank/{task}/facts.json", task=config["select"]["tasks"]),
         pages=expand("results/report/rank/{task}.html", task=config["select"]["tasks"]),
+        provenance="results/report/rank_provenance.html",
     output:
         report(
             "results/report/rank.html",
@@ -54,6 +91,8 @@ rule render_rank_overview:
         "logs/render_rank_overview.log",
     benchmark:
         "results/benchmarks/render_rank_overview.tsv"
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     threads: 1

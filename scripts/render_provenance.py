@@ -1,11 +1,5 @@
 """What ran, on what, for how long, and everything that failed."""
 
-import json
-from pathlib import Path
-
-import yaml
-
-from ckptrank import __version__
 from ckptrank.files import write_json, write_text
 from ckptrank.log import read_job_costs, run_job
 from ckptrank.report.accuracy_tables import render_missing_table
@@ -13,7 +7,7 @@ from ckptrank.report.figures import plot_stages
 from ckptrank.report.frames import read_frames
 from ckptrank.report.output import made_from
 from ckptrank.report.provenance import render_provenance, summarise_costs
-from ckptrank.report.run_facts import find_run_facts
+from ckptrank.report.run_facts import describe_run
 from ckptrank.report.stages import STAGES
 from ckptrank.report.tables import to_html
 
@@ -23,13 +17,9 @@ with run_job(snakemake):
     costs = read_job_costs("logs")
     stages = summarise_costs(costs, STAGES)
     plot_stages(stages, output.svg, output.pdf)
-    facts = {
-        "project": f"ckptrank {__version__}",
-        "preset": ", ".join(params.configfiles),
-        **find_run_facts(costs, Path(snakemake.scriptdir)),
-        "seeds": {"All": "derived from the names of task, checkpoint and repeat (seeds.py)"},
-        "config": yaml.safe_dump(json.loads(params.config), sort_keys=False, allow_unicode=True),
-    }
+    facts = describe_run(
+        costs, snakemake.scriptdir, config=params.config, configfiles=params.configfiles
+    )
     write_json(output.facts, {**facts, "stages": stages.to_dict("records")})
     write_text(
         output.page,

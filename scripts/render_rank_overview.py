@@ -11,4 +11,5 @@ with run_job(snakemake):
     files = zip(given.rankings, given.scores, given.facts, strict=True)
     rankings = [read_ranking(*of_task) for of_task in files]
     lines = list(zip(rankings, map(str, given.pages), strict=True))
-    write_text(snakemake.output[0], render_rank_overview(lines, made_from=made_from(snakemake)))
+    page = render_rank_overview(lines, provenance=given.provenance, made_from=made_from(snakemake))
+    write_text(snakemake.output[0], page)

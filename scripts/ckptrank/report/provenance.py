@@ -33,14 +33,14 @@ def summarise_costs(costs: Iterable[Mapping], stages: Mapping[str, str]) -> pd.D
 
 
 def render_provenance(
-    frames: Frames,
+    frames: Frames | None,
     provenance: Mapping,
     stages: pd.DataFrame,
     *,
     stages_svg: str | Path | None = None,
     made_from: str = "",
 ) -> str:
-    """Return the provenance page.
+    """Return the provenance page; without ``frames`` only what ran, on what and for how long.
 
     ``provenance`` may hold ``project``, ``preset``, ``command``, ``commit``, ``modified``
     (uncommitted changes), ``started``, ``finished`` (ISO times), ``wall_seconds``, ``cores`` (given
@@ -58,13 +58,16 @@ def render_provenance(
         spent=_spent(provenance, stages),
         picture=picture,
         stages=html_view(_stage_table(stages)),
-        noise=html_view(_noise_table(frames)),
-        checkpoints=html_view(_checkpoint_table(frames.checkpoints)),
-        missing=html_view(render_missing_table(frames)),
+        tables=[html_view(table) for table in _tables(frames)] if frames else [],
         versions=html_view(_version_table(provenance.get("versions", {}))),
         config=provenance.get("config", ""),
         made_from=made_from,
     )
+
+
+def _tables(frames: Frames) -> list[Table]:
+    noise, checkpoints = _noise_table(frames), _checkpoint_table(frames.checkpoints)
+    return [noise, render_missing_table(frames), checkpoints]
 
 
 def _facts(provenance: Mapping) -> list[tuple[str, str]]:

@@ -111,13 +111,14 @@ def _tuned(accuracies: pd.Series) -> str:
 def render_rank_overview(
     rankings: Sequence[tuple[Ranking, str]],
     *,
+    provenance: str = "",
     directory: str = "results/report",
     made_from: str = "",
 ) -> str:
     """Return the first page of a rank run, a line per task.
 
-    ``rankings``: each with its page's path as Snakemake knows it; ``directory``: where this page
-    lies. The page has no script, so that it serves inside Snakemake's report as well.
+    ``rankings``: each with its page's path as Snakemake knows it; ``provenance``: the path of that
+    page; ``directory``: where this page lies. The page has no script, so that it serves inside Snakemake's report as well.
     """
     lines = [
         {
@@ -133,6 +134,7 @@ def render_rank_overview(
         "rank_overview.html",
         title="Which checkpoints are worth fine-tuning?",
         lines=lines,
+        provenance=provenance,
         protocol=_protocol(rankings[0][0])[1:4] if rankings else [],
         counted=counted,
         local=lambda path: os.path.relpath(path, directory),

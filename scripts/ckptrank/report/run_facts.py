@@ -1,5 +1,6 @@
 """What can be said of a run after the fact: when it ran, on what, how much of it at once."""
 
+import json
 import os
 import platform
 import subprocess
@@ -7,10 +8,29 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+
+from ckptrank import __version__
 from ckptrank.device import processor_name
 
 PAUSE_SECONDS = 60.0
 """A gap between jobs longer than this means that the run was stopped and started again."""
+
+
+def describe_run(
+    costs: Sequence[dict], folder: str | Path, *, config: str, configfiles: Sequence[str]
+) -> dict:
+    """Return all that the provenance page tells of a run: :func:`find_run_facts`, and its config.
+
+    ``config``: the whole configuration as JSON; ``configfiles``: the names of the files it came from.
+    """
+    return {
+        "project": f"ckptrank {__version__}",
+        "preset": ", ".join(configfiles),
+        **find_run_facts(costs, folder),
+        "seeds": {"All": "derived from the names of task, checkpoint and repeat (seeds.py)"},
+        "config": yaml.safe_dump(json.loads(config), sort_keys=False, allow_unicode=True),
+    }
 
 
 def find_run_facts(costs: Sequence[dict], folder: str | Path) -> dict:

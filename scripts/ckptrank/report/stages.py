@@ -36,6 +36,7 @@ STAGES = {
             "render_model_zoo",
             "render_rank",
             "render_rank_overview",
+            "render_rank_provenance",
         ),
         "Evaluation and report",
     ),
