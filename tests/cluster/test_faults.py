@@ -1,0 +1,130 @@
+"""Each fault that a cluster knows, and after it a plain rerun: the same results, nothing made twice."""
+
+import re
+import signal
+from dataclasses import replace
+
+import pytest
+from flows import find_scripts, thaw
+from throwaway import wait_until
+
+pytestmark = pytest.mark.cluster
+
+TARGETS = [f"results/ground_truth/tiny/tiny-{stage}.json" for stage in ("50", "100")]
+
+
+def expect_undisturbed(flow, undisturbed, before):
+    """A plain rerun has nothing left to do or finishes; what was done before it stays as it was."""
+    flow.run(*TARGETS)
+    assert "Nothing to be done" in flow.run("--dry-run", *TARGETS)
+    expected = undisturbed.results()
+    assert {name: expected[name] for name in flow.results()} == flow.results()
+    assert all(target in flow.results() for target in TARGETS)
+    after = flow.finished_at()
+    assert [name for name, time in before.items() if after[name] != time] == []
+
+
+def wait_for_other(flow, job):
+    """Wait until the job that is not frozen is recorded as done; return when its results were written."""
+    wait_until(lambda: "Finished jobid" in flow.said, 90, "the job beside the frozen one")
+    done = [name for name in flow.finished_at() if name in TARGETS]
+    assert len(done) == 1
+    return {
+        name: time
+        for name, time in flow.finished_at().items()
+        if not name.startswith("results/finetune") or done[0].split("/")[-1][:-5] in name
+    }
+
+
+def states(flow):
+    return sorted(job["JobState"] for job in flow.submitted())
+
+
+def test_a_job_cancelled_from_outside_is_submitted_again(flow, undisturbed):
+    with flow.frozen("sweep", *TARGETS) as (process, job):
+        before = wait_for_other(flow, job)
+        flow.cluster.ask("scancel", job["JobId"])
+        flow.finish(process)
+    assert states(flow) == ["CANCELLED", "COMPLETED", "COMPLETED"]
+    expect_undisturbed(flow, undisturbed, before)
+    assert len(states(flow)) == 3
+
+
+def test_a_job_whose_node_dies_is_submitted_again(flow, undisturbed):
+    with flow.frozen("sweep", *TARGETS) as (process, job):
+        before = wait_for_other(flow, job)
+        flow.cluster.crash_node("c1", job["JobId"])
+        flow.cluster.start_node("c1")
+        flow.cluster.wait_for_nodes()
+        flow.finish(process)
+    assert states(flow) == ["COMPLETED", "COMPLETED", "NODE_FAIL"]
+    expect_undisturbed(flow, undisturbed, before)
+
+
+def test_jobs_outlive_the_controller_and_a_node_daemon_and_a_second_workflow_is_refused(
+    flow, undisturbed
+):
+    with flow.frozen("sweep", *TARGETS) as (process, job):
+        before = wait_for_other(flow, job)
+        for daemon, start in (
+            ("slurmctld", flow.cluster.start_controller),
+            ("c1", lambda: flow.cluster.start_node("c1")),
+        ):
+            flow.cluster.kill(daemon)
+            start()
+        flow.cluster.wait_for_nodes()
+        assert "Directory cannot be locked" in replace(flow, log="second.log").run(
+            *TARGETS, check=False
+        )
+        thaw(job)
+        flow.finish(process)
+    assert states(flow) == ["COMPLETED", "COMPLETED"]
+    expect_undisturbed(flow, undisturbed, before)
+
+
+def test_ctrl_c_cancels_the_jobs_and_a_second_start_resumes(flow, undisturbed):
+    with flow.frozen("sweep", *TARGETS) as (process, job):
+        before = wait_for_other(flow, job)
+        process.send_signal(signal.SIGINT)
+        assert flow.finish(process, check=False) != 0
+        wait_until(lambda: not find_scripts(job["JobId"]), 30, "the job to be cancelled")
+    assert states(flow) == ["CANCELLED", "COMPLETED"]
+    expect_undisturbed(flow, undisturbed, before)
+    assert states(flow) == ["CANCELLED", "COMPLETED", "COMPLETED"]
+
+
+def test_a_job_over_its_memory_is_given_more(flow, undisturbed):
+    """Snakemake twice and PyTorch take some 800 MB; the first attempts ask for less."""
+    before = flow.finished_at()
+    scant = replace(flow, changes={"compute": {"worker_memory_mb": 500}})
+    scant.run(TARGETS[0])
+    jobs = flow.submitted()
+    assert 2 <= len(jobs) <= 3
+    assert [job["JobState"] == "COMPLETED" for job in jobs] == [False] * (len(jobs) - 1) + [True]
+    asked = [int(re.search(r"mem=(\d+)M", job["TRES"])[1]) for job in jobs]
+    assert asked == sorted(set(asked))
+    expect_undisturbed(flow, undisturbed, before)
+
+
+def test_a_job_over_its_time_is_given_more(undisturbed, overtime):
+    """Begun before all other tests, since no time limit is shorter than a minute."""
+    flow, process = overtime
+    flow.finish(process)
+    assert [job["JobState"] for job in flow.submitted()] == ["TIMEOUT", "COMPLETED"]
+    expect_undisturbed(flow, undisturbed, flow.finished_at())
+
+
+def test_an_error_of_the_code_is_not_computed_again(flow):
+    script = flow.folder / "scripts/prepare_task.py"
+    text = script.read_text()
+    script.write_text(
+        text.replace(
+            "with run_job(snakemake) as log:\n",
+            "with run_job(snakemake) as log:\n    raise KeyError('the culprit')\n",
+        )
+    )
+    assert script.read_text() != text
+    said = flow.run("resources/tasks/tiny", check=False)
+    assert said.count("the culprit") > 0
+    log = (flow.folder / "logs/prepare_task/tiny.log").read_text()
+    assert "not tried again, since the code itself failed: KeyError: 'the culprit'" in log
