@@ -74,13 +74,15 @@ def _read(paper: str, what: str, group: str) -> pd.DataFrame:
 
 
 def _append(table: Table, paper: str, columns: Sequence[Column], cells) -> Table:
-    """Return the table with the columns added, unchanged when no row has anything to say there."""
+    """Return the table with those of the columns added in which any row has a number."""
     added = [cells(str(row.cells[0].value)) for row in table.rows]
-    if all(cell.value is None for row in added for cell in row):
+    kept = [at for at in range(len(columns)) if any(row[at].value is not None for row in added)]
+    if not kept:
         return table
-    titled = tuple(replace(column, title=f"{column.title}, paper") for column in columns)
+    titled = tuple(replace(columns[at], title=f"{columns[at].title}, paper") for at in kept)
     rows = tuple(
-        replace(row, cells=(*row.cells, *more)) for row, more in zip(table.rows, added, strict=True)
+        replace(row, cells=(*row.cells, *(more[at] for at in kept)))
+        for row, more in zip(table.rows, added, strict=True)
     )
     note = (
         f"Columns “paper”: as printed by {PAPERS[paper]}, for its own checkpoints. Ours are other "
