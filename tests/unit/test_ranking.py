@@ -35,6 +35,16 @@ def write_scores(path, checkpoint, whole, halves=(), method="lfc"):
     return str(path)
 
 
+def test_the_only_sound_checkpoint_is_the_first():
+    nothing = [np.nan] * 3
+    parts = make_parts({m: {"broken": nothing, "sound": [0.5, 0.4, 0.6]} for m in ("m", "n")})
+    order = order_checkpoints(parts)[0].set_index("checkpoint")
+    assert order.loc["sound", ["rank", "rank_low", "rank_high"]].tolist() == [1, 1, 1]
+    assert order.loc["sound", "with_first"]
+    assert np.isnan(order.loc["broken", "rank"])
+    assert not order.loc["broken", "with_first"]
+
+
 def make_parts(scores: dict[str, dict[str, list[float]]]) -> pd.DataFrame:
     """``scores``: measure -> checkpoint -> the score on all samples, then on each half."""
     return pd.DataFrame(

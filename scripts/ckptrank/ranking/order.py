@@ -101,6 +101,9 @@ def choose_kept(order: pd.DataFrame, keep: float) -> list[str]:
 def _mean_rank(scores: pd.DataFrame) -> pd.Series:
     """The consensus, said as a place: from 1 to the number of checkpoints that have one."""
     share = consensus(scores)
+    scored = 2 * scores.notna().sum(axis=1) > scores.shape[1]
+    if scored.sum() == 1:  # all others are broken
+        share = share.where(~scored, 1.0)
     return 1 + (share.notna().sum() - 1) * (1 - share)
 
 
