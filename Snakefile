@@ -9,6 +9,10 @@ configfile: "config.yaml"
 report: "reports/workflow.rst"
 
 
+# Used with `--sdm apptainer` alone: docs/cluster.md.
+container: "envs/ckptrank.sif"
+
+
 include: "rules/common.smk"
 include: "rules/zoo.smk"
 include: "rules/data.smk"

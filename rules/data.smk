@@ -9,6 +9,8 @@ rule prepare_task:
         "results/benchmarks/prepare_task/{task}.tsv"
     conda:
         "../envs/data.yaml"
+    envmodules:
+        "ckptrank/data",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -39,6 +41,8 @@ rule prepare_checkpoint:
         "checkpoint"
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),

@@ -5,6 +5,8 @@ rule estimate:
     localrule: True
     conda:
         "../envs/measures.yaml"
+    envmodules:
+        "ckptrank/measures",
     threads: 1
     resources:
         mem_mb=500,

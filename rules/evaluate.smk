@@ -19,6 +19,8 @@ rule collect:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000, 2),
@@ -60,6 +62,8 @@ rule evaluate:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(2000, 10),
@@ -87,6 +91,8 @@ rule collect_nleep_grid:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000, 2),

@@ -12,6 +12,8 @@ rule extract_features:
         EXTRACTION_GROUP
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),
@@ -44,6 +46,8 @@ rule train_reference:
         "results/benchmarks/train_reference/{task}.tsv"
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),

@@ -12,6 +12,8 @@ rule finetune:
         SWEEP_GROUP
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),
@@ -49,6 +51,8 @@ rule select_best:
         SWEEP_GROUP
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),

@@ -16,6 +16,8 @@ for job, (method, measures) in METHOD_JOBS.items():
             get_score_group(method)
         conda:
             f"../envs/{METHODS[method].stack}.yaml"
+        envmodules:
+            f"ckptrank/{METHODS[method].stack}",
         threads: 1
         resources:
             gpu=get_gpus(METHODS[method].gpu),

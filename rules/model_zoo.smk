@@ -16,6 +16,8 @@ rule pretrain_domains:
         run=constrain(name for name, run in config["zoo"].items() if "sharing" in run),
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),
@@ -52,6 +54,8 @@ if ZOO["tasks_per_job"] > 1:
                 checkpoint=constrain(ZOO_BATCHED),
             conda:
                 "../envs/torch.yaml"
+            envmodules:
+                "ckptrank/torch",
             threads: 1
             resources:
                 gpu=get_gpus(),
@@ -90,6 +94,8 @@ for suffix, batch in get_batches([task for task, *_ in ZOO_TASKS]).items():
             f"results/benchmarks/tune/{{recipe}}/{get_batch_name(suffix)}/{{checkpoint}}.tsv"
         conda:
             "../envs/torch.yaml"
+        envmodules:
+            "ckptrank/torch",
         threads: 1
         resources:
             gpu=get_gpus(),
@@ -130,6 +136,8 @@ for job, (method, measures) in ZOO_JOBS.items():
                     task=constrain(get_zoo_tasks(cap)),
                 conda:
                     f"../envs/{METHODS[method].stack}.yaml"
+                envmodules:
+                    f"ckptrank/{METHODS[method].stack}",
                 threads: 1
                 resources:
                     gpu=get_gpus(METHODS[method].gpu),
@@ -179,6 +187,8 @@ rule trace_similarity:
         "results/benchmarks/trace_similarity.tsv"
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),
@@ -230,6 +240,8 @@ rule collect_model_zoo:
         "results/benchmarks/collect_model_zoo.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000, 2),

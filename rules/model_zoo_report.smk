@@ -38,6 +38,8 @@ rule evaluate_model_zoo:
         "results/benchmarks/evaluate_model_zoo.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(2000, 10),
@@ -81,6 +83,8 @@ rule render_model_zoo:
         "results/benchmarks/render_model_zoo.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1500),

@@ -41,6 +41,8 @@ for job, (method, measures) in RANK_JOBS.items():
             get_score_group(method)
         conda:
             f"../envs/{METHODS[method].stack}.yaml"
+        envmodules:
+            f"ckptrank/{METHODS[method].stack}",
         threads: 1
         resources:
             gpu=get_gpus(METHODS[method].gpu),
@@ -82,6 +84,8 @@ checkpoint drop_checkpoints:
         "results/benchmarks/drop_checkpoints/{task}/{samples}.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000, 2),
@@ -117,6 +121,8 @@ checkpoint order_checkpoints:
         "results/benchmarks/order_checkpoints/{task}.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000, 2),
@@ -158,6 +164,8 @@ rule add_tuned_accuracy:
         "results/benchmarks/add_tuned_accuracy/{task}.tsv"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),

@@ -27,6 +27,8 @@ rule render_rank:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -58,6 +60,8 @@ rule render_rank_provenance:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -95,6 +99,8 @@ rule render_rank_overview:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),

@@ -22,6 +22,8 @@ rule render_ranking:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -66,6 +68,8 @@ rule render_accuracy:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -103,6 +107,8 @@ rule render_nleep_grid:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -141,6 +147,8 @@ rule render_scores:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -176,6 +184,8 @@ rule render_quality_cost:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -212,6 +222,8 @@ rule render_charts:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1500),
@@ -246,6 +258,8 @@ rule render_measures:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -287,6 +301,8 @@ rule render_provenance:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -314,6 +330,8 @@ rule render_landing:
         "report"
     conda:
         "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
     threads: 1
     resources:
         mem_mb=get_memory(1000),

@@ -7,6 +7,8 @@ rule prepare_source:
         "results/benchmarks/prepare_source/{data}.tsv"
     conda:
         "../envs/data.yaml"
+    envmodules:
+        "ckptrank/data",
     threads: 1
     resources:
         mem_mb=get_memory(1000),
@@ -34,6 +36,8 @@ rule pretrain:
         "checkpoint"
     conda:
         "../envs/torch.yaml"
+    envmodules:
+        "ckptrank/torch",
     threads: 1
     resources:
         gpu=get_gpus(),
