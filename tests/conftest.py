@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from workspaces import Workspace, make_workspace
 
@@ -25,3 +26,17 @@ def finished(tmp_path_factory) -> Workspace:
 @pytest.fixture
 def workspace(finished, tmp_path) -> Workspace:
     return finished.copy(tmp_path / "a copy")
+
+
+@pytest.fixture(scope="session")
+def ranked(finished, tmp_path_factory) -> Workspace:
+    """The finished run without its ground truth, its test labels gone, then ranked."""
+    workspace = finished.copy(tmp_path_factory.mktemp("rank") / "a copy")
+    preset = workspace.folder / "presets/smoke.yaml"
+    preset.write_text(preset.read_text().replace("finetune_top: 1", "finetune_top: 0"))
+    for labels in workspace.folder.glob("resources/tasks/*/test_labels.npy"):
+        kept = labels.stat()
+        np.save(labels, np.zeros_like(np.load(labels)))
+        assert kept.st_size == labels.stat().st_size
+    workspace.run("rank")
+    return workspace

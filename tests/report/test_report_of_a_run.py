@@ -1,18 +1,25 @@
-"""Snakemake's own report of a real run, in one file, opened with the network off."""
+"""Snakemake's own report of a real run, in one file and as a zip, opened with the network off."""
 
 import re
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
+from workspaces import Workspace
 
 pytestmark = [pytest.mark.workflow, pytest.mark.browser]
 
 HOSTILE = "<script>alert(1)</script>"
 
 
-def make_report(workspace):
-    workspace.run(*("--report", "reports/report.html", "--report-stylesheet", "reports/report.css"))
-    return workspace.folder / "reports/report.html"
+TITLE = "Which checkpoints are worth fine-tuning?"
+
+
+def make_report(workspace, name="report.html", *targets):
+    workspace.run(
+        *targets, "--report", f"reports/{name}", "--report-stylesheet", "reports/report.css"
+    )
+    return workspace.folder / "reports" / name
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,7 @@ def text_of(browser):
 @pytest.mark.parametrize("width", [1400, 420])
 def test_it_opens_offline_and_nothing_is_cut(browser, report, width):
     browser.open(report, width)
-    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    browser.wait(lambda: TITLE in text_of(browser))
     assert browser.errors() == []
     assert browser.requests() == []
     assert browser.cut_off() == []
@@ -35,7 +42,7 @@ def test_it_opens_offline_and_nothing_is_cut(browser, report, width):
 
 def test_the_first_page_says_what_the_tables_say(browser, report):
     browser.open(report)
-    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    browser.wait(lambda: TITLE in text_of(browser))
     evaluation = report.parents[1] / "results/evaluation"
     summary = pd.read_csv(evaluation / "summary.csv")
     row = summary[(summary["measure"] == "consensus") & (summary["metric"] == "kendall")]
@@ -66,7 +73,7 @@ def test_every_result_is_within_what_chromium_opens(report):
 def test_the_menu_can_be_read(browser, report):
     """Light letters on a dark rail, whatever the colour of the page's text."""
     browser.open(report)
-    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    browser.wait(lambda: TITLE in text_of(browser))
     colors = browser.run(
         "return [...document.querySelectorAll('#app nav a, #app nav span, #app nav h1, #app nav h2, #app nav li')]"
         ".filter(e => e.innerText.trim()).map(e => getComputedStyle(e).color)"
@@ -74,6 +81,53 @@ def test_the_menu_can_be_read(browser, report):
     assert colors
     for color in colors:
         assert min(map(float, re.findall(r"[\d.]+", color)[:3])) > 100, colors
+
+
+def follow(browser, report, link):
+    """Open a report and follow one of the first page's links; return what it leads to says."""
+    browser.open(report)
+    browser.wait(lambda: TITLE in text_of(browser))
+    browser.find(".ck-page a[data-result]")[link].click()
+    browser.wait(lambda: browser.find("iframe"))
+    browser.driver.switch_to.frame(browser.find("iframe")[0])
+    browser.wait(lambda: browser.find("h1"))
+    text = text_of(browser)
+    browser.driver.switch_to.default_content()
+    return text
+
+
+def test_a_task_leads_to_its_ranks(browser, report):
+    text = follow(browser, report, 0)
+    assert text.startswith("Rank intervals: Digits (small)")
+    evaluation = report.parents[1] / "results/evaluation"
+    titles = pd.read_csv(evaluation / "checkpoints.csv").set_index("checkpoint")["title"]
+    truth = pd.read_csv(evaluation / "ground_truth.csv")
+    for row in truth[truth["task"] == "smoke-digits"].itertuples():
+        if row.checkpoint != "smoke-scratch":
+            assert re.search(rf"{titles[row.checkpoint]}\b.*\b{100 * row.accuracy:.1f}", text), text
+
+
+def test_the_report_as_a_zip_is_the_same(browser, report, tmp_path):
+    workspace = Workspace(report.parents[1])
+    with ZipFile(make_report(workspace, "report.zip")) as archive:
+        archive.extractall(tmp_path)
+    text = follow(browser, tmp_path / "report/report.html", 0)
+    assert text.startswith("Rank intervals: Digits (small)")
+    assert browser.errors() == []
+    assert browser.requests() == []
+
+
+def test_the_report_of_a_ranking(browser, ranked):
+    report = make_report(ranked, "rank.html", "rank")
+    text = follow(browser, report, 0)
+    ranking = pd.read_csv(ranked.folder / "results/rank/smoke-digits/ranking.csv")
+    assert text.startswith("Digits (small): which checkpoint to fine-tune")
+    assert f"Take {ranking['title'][0]}: first of {len(ranking)} checkpoints" in text
+    assert browser.errors() == []
+    assert browser.requests() == []
+    browser.open(report, 420)
+    browser.wait(lambda: TITLE in text_of(browser))
+    assert browser.cut_off() == []
 
 
 def test_a_hostile_title_is_shown_as_text(browser, workspace):
@@ -86,6 +140,11 @@ def test_a_hostile_title_is_shown_as_text(browser, workspace):
     workspace.run("--forcerun", "collect", "--rerun-triggers", "mtime")
     report = make_report(workspace)
     browser.open(report)
-    browser.wait(lambda: "Which checkpoints are worth fine-tuning?" in text_of(browser))
+    browser.wait(lambda: TITLE in text_of(browser))
     assert browser.errors() == []
     assert "alert(1)" in text_of(browser)
+    for page in sorted((workspace.folder / "results/report").rglob("*.html")):
+        browser.open(page)
+        scripts = "return [...document.scripts].map(script => script.textContent)"
+        assert "alert(1)" not in browser.run(scripts), page
+        assert browser.errors() == [], page

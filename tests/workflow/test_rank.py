@@ -2,25 +2,10 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
 pytestmark = pytest.mark.workflow
-
-
-@pytest.fixture(scope="module")
-def ranked(finished, tmp_path_factory):
-    """The finished run without its ground truth, its test labels gone, then ranked."""
-    workspace = finished.copy(tmp_path_factory.mktemp("rank") / "a copy")
-    preset = workspace.folder / "presets/smoke.yaml"
-    preset.write_text(preset.read_text().replace("finetune_top: 1", "finetune_top: 0"))
-    for labels in workspace.folder.glob("resources/tasks/*/test_labels.npy"):
-        kept = labels.stat()
-        np.save(labels, np.zeros_like(np.load(labels)))
-        assert kept.st_size == labels.stat().st_size
-    workspace.run("rank")
-    return workspace
 
 
 def read_ranking(workspace, task="smoke-digits"):
