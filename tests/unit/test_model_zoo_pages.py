@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -62,19 +63,20 @@ def results(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture
-def no_drawing(monkeypatch):
+def leave_out_drawing(patch):
     """Leave Matplotlib out of the pages: the figures have tests of their own."""
 
     def draw(folder, name, _draw, title, caption, alternative):
         return model_zoo_pages.Picture(name, title, caption, alternative, b"<svg/>", b"%PDF")
 
-    monkeypatch.setattr(model_zoo_pages, "_draw", draw)
+    patch.setattr(model_zoo_pages, "_draw", draw)
 
 
-@pytest.fixture
-def pages(results, no_drawing, tmp_path):
-    return dict(render_pages(results, tmp_path, "made by a test"))
+@pytest.fixture(scope="module")
+def pages(results):
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_drawing(patch)
+        return dict(render_pages(results, Path(), "made by a test"))
 
 
 def average_of(results, measure, metric, shots="", pool="single"):
@@ -205,7 +207,8 @@ def test_failed_pairs_are_shown_with_their_reason(pages):
 # runs that lack something
 
 
-def test_a_run_of_single_domain_experts_only(tmp_path, no_drawing):
+def test_a_run_of_single_domain_experts_only(tmp_path, monkeypatch):
+    leave_out_drawing(monkeypatch)
     tables = build_tables(targets=("objects",), shots=("full",), networks=())
     scores = tables.scores[tables.scores["cap"] == "25"]
     tables = replace(
