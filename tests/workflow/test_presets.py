@@ -23,3 +23,11 @@ def test_a_dry_run_plans_every_stage(fresh, preset):
     for rule in ("prepare_task", "extract_features", "finetune", "score_nleep", "render_landing"):
         assert f"\n{rule} " in output, rule
     assert not (fresh.folder / "results").exists()
+
+
+@pytest.mark.parametrize("preset", ["zoo_demo.yaml", "zoo_smoke.yaml", "model_zoo.yaml"])
+def test_a_dry_run_plans_the_second_benchmark(fresh, preset):
+    output = fresh.run("model_zoo", "--dry-run", "--quiet", "rules", preset=preset)
+    for rule in ("prepare_task", "extract_features", "tune", "score_experts_lfc", "collect_model"):
+        assert f"\n{rule}" in output, rule
+    assert "\nfinetune " not in output
