@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import timm
+import torch
 import yaml
+from checkpoints import prepare
 from torchvision import models
 
 from ckptrank.checkpoints.timm import find_preprocessing
@@ -85,3 +87,51 @@ def test_every_stand_in_of_the_neucrab_preset_names_a_checkpoint_of_the_paper():
     originals = [preset["checkpoints"][name]["title"].split("≈")[-1].strip() for name in shown]
     assert set(originals) <= names
     assert len(originals) == len(set(originals))
+
+
+def lay_out(definition, state):
+    """Return a file's content as its publisher lays it out, by what the projects' code reads."""
+    url, extra = definition["weights"], torch.zeros(2)
+
+    def under(prefix):
+        return {f"{prefix}{key}": tensor for key, tensor in state.items()}
+
+    if "/vissl/" in url:
+        trunk = under("_feature_blocks.")
+        model = {"trunk": trunk, "heads": {"0.clf.0.weight": extra}}
+        return {"phase_idx": 3, "classy_state_dict": {"base_model": {"model": model}}}
+    if "openmmlab" in url:
+        rest = {"neck.fc0.weight": extra, "head.fc_cls.weight": extra}
+        return {"meta": {"epoch": 70}, "state_dict": under("backbone.") | rest}
+    if "a2mim" in url:
+        rest = {"backbone.mask_token": extra, "neck.decoder.0.weight": extra}
+        return {"state_dict": under("backbone.") | rest}
+    if "/deepcluster/" in url:
+        rest = {"module.projection_head.0.weight": extra, "module.prototypes.weight": extra}
+        return under("module.") | rest
+    if "/moco/" in url:
+        rest = {"module.encoder_q.fc.0.weight": extra, "module.queue": extra}
+        both = under("module.encoder_q.") | under("module.encoder_k.") | rest
+        return {"epoch": 800, "arch": "resnet50", "state_dict": both}
+    assert any(name in url for name in ("/dino/", "/barlowtwins/", "/vicreg/")), url
+    return state
+
+
+FETCHED = {
+    tuple(map(str, (urlsplit(d["weights"]).netloc, *map(d.get, ("state_key", "strip_prefix", "ignore"))))): d
+    for d in read("neucrab")["checkpoints"].values()
+    if d["source"] == "file" and "://" in d["weights"]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("definition", FETCHED.values(), ids=[key[0] for key in FETCHED])
+def test_a_file_laid_out_as_its_publisher_does_is_read(tmp_path, monkeypatch, definition):
+    """One of each layout, with a smaller network; what the files really hold cannot be seen from here."""
+    torch.manual_seed(0)
+    model = models.resnet18(weights=None)
+    state = {key: t for key, t in model.state_dict().items() if not key.startswith("fc.")}
+    torch.save(lay_out(definition, state), tmp_path / "file")
+    monkeypatch.setattr("ckptrank.checkpoints.file.download", lambda *_given: tmp_path / "file")
+    card, network = prepare(tmp_path, **{**definition, "architecture": "resnet18"})
+    assert card["headless"] == "the file has none"
+    assert torch.equal(network.backbone.state_dict()["conv1.weight"], state["conv1.weight"])
