@@ -4,8 +4,9 @@
 
 The images lie on disk as every job reads them (decoded, resized, mapped) and the features go to HDF5.
 Both are timed in turn, on the same network, batch size and precision; the forward pass gets one random
-batch that is already normalised and on the device. Each ratio is of two neighbouring runs. Random
-weights. The table goes to benchmarks/results/extraction.csv.
+batch that is already normalised and on the device. Each ratio is of two neighbouring runs; `cpu_ratio`
+compares processor time, reading included, and is the steadier one on a busy machine. Random weights.
+The table goes to benchmarks/results/extraction.csv.
 """
 
 import argparse
@@ -31,6 +32,7 @@ RESULTS = Path(__file__).parent / "results" / "extraction.csv"
 COLUMNS = [
     *("device", "threads", "model", "precision", "size", "batch_size", "images", "repeats"),
     *("forward_images_per_second", "extraction_images_per_second", "ratio", "least_ratio"),
+    "cpu_ratio",
 ]
 
 
@@ -57,14 +59,16 @@ def make_images(folder: Path, count: int, size: int) -> LabelledImages:
     return LabelledImages(np.load(path, mmap_mode="r"), np.zeros(count, np.int64))
 
 
-def time_forward(network: Network, images: int, batch_size: int, device, precision: str) -> float:
-    """Return the seconds of forward passes over as many images, tensors on the device."""
+def time_forward(
+    network: Network, images: int, batch_size: int, device, precision: str
+) -> tuple[float, float]:
+    """Return the seconds, and those of the processor, of forward passes over as many images, tensors on the device."""
     size, chosen = network.preprocessing.size, choose_precision(precision, device)
     batch = torch.rand(batch_size, 3, size, size, device=device)
     batch = batch.to(memory_format=torch.channels_last)
     starts = range(0, images, batch_size)
     _wait(device)
-    started = time.perf_counter()
+    started = _now()
     with (
         torch.inference_mode(),
         torch.autocast(device.type, chosen, enabled=chosen != torch.float32),
@@ -72,13 +76,13 @@ def time_forward(network: Network, images: int, batch_size: int, device, precisi
         for start in starts:
             network.head(network.backbone(batch[: images - start]))
     _wait(device)
-    return time.perf_counter() - started
+    return _since(started)
 
 
 def time_extraction(
     network: Network, data: LabelledImages, folder: Path, batch_size: int, device, precision: str
-) -> float:
-    started = time.perf_counter()
+) -> tuple[float, float]:
+    started = _now()
     extract_features(
         network,
         {"train": data},
@@ -90,7 +94,16 @@ def time_extraction(
         device=device,
         precision=precision,
     )
-    return time.perf_counter() - started
+    return _since(started)
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(started: tuple[float, float]) -> tuple[float, float]:
+    wall, processor = _now()
+    return wall - started[0], processor - started[1]
 
 
 def _wait(device: torch.device) -> None:
@@ -123,7 +136,11 @@ def main() -> None:
         for _ in range(given.repeats):
             forward.append(time_forward(network, given.images, *rest))
             extraction.append(time_extraction(network, data, folder, *rest))
-    ratios = [bare / whole for bare, whole in zip(forward, extraction, strict=True)]
+    ratios, cpu_ratios = (
+        [bare[at] / whole[at] for bare, whole in zip(forward, extraction, strict=True)]
+        for at in (0, 1)
+    )
+    bare, whole = (statistics.median(wall for wall, _ in times) for times in (forward, extraction))
     row = {
         "device": describe(device),
         "threads": given.threads,
@@ -133,10 +150,11 @@ def main() -> None:
         "batch_size": given.batch_size,
         "images": given.images,
         "repeats": given.repeats,
-        "forward_images_per_second": round(given.images / statistics.median(forward), 2),
-        "extraction_images_per_second": round(given.images / statistics.median(extraction), 2),
+        "forward_images_per_second": round(given.images / bare, 2),
+        "extraction_images_per_second": round(given.images / whole, 2),
         "ratio": round(statistics.median(ratios), 3),
         "least_ratio": round(min(ratios), 3),
+        "cpu_ratio": round(statistics.median(cpu_ratios), 3),
     }
     RESULTS.parent.mkdir(exist_ok=True)
     known = RESULTS.is_file()
