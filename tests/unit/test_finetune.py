@@ -5,6 +5,7 @@ from networks import make_images, make_network
 
 from ckptrank import finetune as module
 from ckptrank.early_stopping import early_stopped_finetune
+from ckptrank.errors import PairFault
 from ckptrank.finetune import Recipe, finetune, get_budgets, make_recipe, rows_of_step
 from ckptrank.images import LabelledImages
 from ckptrank.measures.accounting import recording
@@ -249,3 +250,14 @@ def test_a_whole_run_equals_the_recipe_written_out():
         network.backbone.parameters(), reference.backbone.parameters(), strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_too_large_for_the_gpu_is_a_fault(monkeypatch):
+    network = make_network()
+
+    def fill(_images):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB. GPU 0 has ...")
+
+    monkeypatch.setattr(network.backbone, "forward", fill)
+    with pytest.raises(PairFault, match=r"\(CUDA out of memory\); lower the batch size"):
+        run(network)
