@@ -199,6 +199,17 @@ def get_runtime(minutes):
     return lambda wildcards, attempt: round(minutes * (1 + 0.5 * (attempt - 1)))
 
 
+def get_sweep_runtime(runs):
+    """Time limit for some fine-tuning runs: an hour, and what their images take at 300 a second.
+
+    At most twelve hours, so that a further attempt stays within a day: it goes on where the first stopped.
+    """
+    sweep = config["finetune"]
+    images = runs * max(sweep["steps"]) * sweep["batch_size"]
+    limit = 360 if SWEEP_GROUP else 720
+    return get_runtime(min(limit, 60 + round(images / 300 / 60)))
+
+
 def get_gpus(wanted=True):
     """How many GPUs a job that can use one asks for: 1 or, where the config asks for none, 0.
 

@@ -19,7 +19,7 @@ rule finetune:
         gpu=get_gpus(),
         gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(480),
+        runtime=get_sweep_runtime(config["finetune"]["learning_rates_per_job"]),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
@@ -58,7 +58,7 @@ rule select_best:
         gpu=get_gpus(),
         gpu_model=get_gpu_model(),
         mem_mb=get_memory(config["compute"]["worker_memory_mb"]),
-        runtime=get_runtime(240),
+        runtime=get_sweep_runtime(config["finetune"]["repeats"]),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
         task=lambda wildcards: wildcards.task,
