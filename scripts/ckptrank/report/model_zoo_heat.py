@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
 
 from ckptrank.model_zoo.similarity import STAGES, symmetric_matrix
 from ckptrank.model_zoo.tables import in_order, shots_title, target_titles
@@ -136,6 +138,11 @@ def _luminance(rgb: Sequence[float]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def _bar(figure: object, axes: np.ndarray, mesh: object, label: str) -> None:
-    bar = figure.colorbar(mesh, ax=list(axes), label=label, shrink=0.7, pad=0.02, aspect=25)
+def _bar(figure: Figure, axes: np.ndarray, mesh: QuadMesh, label: str) -> None:
+    """Put a colour bar at the right, at most 3 inches long and always as narrow."""
+    length = min(0.7 * figure.get_figheight(), 3.0)
+    shrink = length / figure.get_figheight()
+    bar = figure.colorbar(
+        mesh, ax=list(axes), label=label, shrink=shrink, pad=0.02, aspect=length / 0.13
+    )
     bar.outline.set_visible(False)
