@@ -46,6 +46,7 @@ rule evaluate_model_zoo:
         disk_mb=get_disk(1000, 0),
         runtime=get_runtime(60),
     params:
+        cap=ZOO_MAIN_CAP,
         reference="",
         consensus=config["evaluation"]["consensus"],
         bootstrap=config["evaluation"]["bootstrap"],

@@ -11,6 +11,7 @@ with run_job(snakemake) as log:
     params = snakemake.params
     experiments = run_experiments(
         read_tables(Path(snakemake.input.checkpoints).parent),
+        cap=params.cap,
         reference=params.reference,
         consensus=params.consensus,
         bootstrap=params.bootstrap,

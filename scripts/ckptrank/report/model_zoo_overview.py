@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from ckptrank.evaluation import LEVEL
-from ckptrank.model_zoo.comparison import CAP
 from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.tables import in_order, shots_title
 from ckptrank.report import theme
@@ -12,6 +11,7 @@ from ckptrank.report.model_zoo_claims import list_claims
 from ckptrank.report.model_zoo_pages import find_missing
 from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results
 from ckptrank.report.model_zoo_tables import find
+from ckptrank.report.recommending import NOT_MEASURES
 from ckptrank.report.templating import render
 from ckptrank.report.text import counted, fixed, is_number, listed, significant
 
@@ -146,7 +146,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ),
         (
             "What a score may see",
-            f"at most {CAP} training images per class, no test image; {counted(measured, 'measure')}",
+            f"{_protocol(results)}; {counted(measured, 'measure and baseline', 'measures and baselines')}",
         ),
         (
             "Intervals",
@@ -156,6 +156,13 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("Random", "the exact expectation over all orders of the experts"),
         ("Left out", _left_out(results, failed, absent)),
     ]
+
+
+def _protocol(results: Results) -> str:
+    """Return what the measures say of the samples they saw; the baselines see none."""
+    own = results.tables.measures[~results.tables.measures["family"].isin(NOT_MEASURES)]
+    found = [text for text in own["protocol"] if text]
+    return max(dict.fromkeys(found), key=found.count, default="not recorded")
 
 
 def _left_out(results: Results, failed: int, absent: int) -> str:
