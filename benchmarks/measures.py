@@ -114,7 +114,8 @@ ENTRIES = {
     "h_score (shrunk)": Entry(
         "h_score", reference.h_score_shrunk, parameters={"shrinkage": "ledoit_wolf"}
     ),
-    "transrate": Entry("transrate", reference.transrate),
+    # C + 1 determinants of D x D matrices
+    "transrate": Entry("transrate", reference.transrate, growth=0),
     "gbc": Entry("gbc", reference.gbc),
     "gbc (after PCA)": Entry(
         "gbc",
