@@ -15,9 +15,13 @@ ZOO_SETTINGS = ZOO_RECIPE or {
 }
 
 
-def get_zoo_jobs():
-    """As the first benchmark's jobs of methods; how many samples a method sees is left to the caps."""
-    jobs = get_jobs_of_methods(ZOO["measures"])
+def get_zoo_jobs(cap):
+    """As the first benchmark's jobs of methods, for the measures that are scored with a cap.
+
+    How many samples a method sees is left to the cap.
+    """
+    chosen = ZOO["measures"] if cap == ZOO_MAIN_CAP else ZOO["ablation"]
+    jobs = get_jobs_of_methods(chosen)
     for method, measures in jobs.values():
         if "samples_per_class" in get_parameters(method):
             for name in measures:
@@ -25,7 +29,7 @@ def get_zoo_jobs():
     return jobs
 
 
-ZOO_JOBS = get_zoo_jobs()
+ZOO_JOBS = {cap: get_zoo_jobs(cap) for cap in ZOO_CAPS}
 
 
 def get_zoo_tasks(cap):
@@ -108,7 +112,7 @@ def get_zoo_scores():
     return [
         f"results/model_zoo/scores/{cap}/{job}/{task}.json"
         for cap in ZOO_CAPS
-        for job in ZOO_JOBS
+        for job in ZOO_JOBS[cap]
         for task in get_zoo_tasks(cap)
     ]
 
@@ -116,7 +120,7 @@ def get_zoo_scores():
 def get_zoo_measures():
     """What the table says of each measure, in the order of the config."""
     rows = {}
-    for method, measures in ZOO_JOBS.values():
+    for method, measures in ZOO_JOBS[ZOO_MAIN_CAP].values():
         entry = METHODS[method]
         for measure, params in measures.items():
             rows[measure] = {

@@ -116,8 +116,8 @@ for suffix, batch in get_batches([task for task, *_ in ZOO_TASKS]).items():
 
 
 # One job per method, cap and batch of tasks scores all experts.
-for job, (method, measures) in ZOO_JOBS.items():
-    for cap, samples in ZOO_CAPS.items():
+for cap, samples in ZOO_CAPS.items():
+    for job, (method, measures) in ZOO_JOBS[cap].items():
         for suffix, batch in get_batches(get_zoo_tasks(cap)).items():
 
             rule:

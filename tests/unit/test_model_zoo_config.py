@@ -96,12 +96,16 @@ def set_at(path, value):
     ("change", "fault"),
     [
         (set_at("model_zoo.targets", ["zoo-digit"]), "no 'zoo-digit' under `tasks`"),
-        (set_at("model_zoo.targets", ["zoo-greek"]), "few_shot_targets: zoo-greek is in targets"),
+        (
+            set_at("model_zoo.targets", ["zoo-objects"]),
+            "few_shot_targets: zoo-objects is in targets",
+        ),
         (set_at("model_zoo.shown", ["shape"]), "model_zoo.shown: no 'shape' under `checkpoints`"),
         (set_at("model_zoo.measures", []), "model_zoo.measures: none"),
         (set_at("model_zoo.measures", ["consensus"]), "no 'consensus' under `measures`"),
         (set_at("model_zoo.recipe", "papers"), "model_zoo.recipe: no 'papers' under `recipes`"),
         (set_at("model_zoo.big_source", "imagenet"), "no single-domain expert of 'imagenet'"),
+        (set_at("model_zoo.ablation", ["gcb"]), "model_zoo.ablation: 'gcb' is not in"),
         (set_at("model_zoo.caps", [25, 25]), "model_zoo.caps: 25 listed twice"),
         (set_at("model_zoo.tasks_per_job", 0), "model_zoo.tasks_per_job: 0 is less than"),
         (
@@ -113,8 +117,8 @@ def set_at(path, value):
             "recipes.model_zoo_miniature.decay_epochs: 12 is not before the last of 12 epochs",
         ),
         (
-            set_at("tasks.zoo-greek-5-shot", {"source": "builtin", "name": "greek"}),
-            "tasks.zoo-greek-5-shot: the name is taken",
+            set_at("tasks.zoo-objects-5-shot", {"source": "builtin", "name": "objects"}),
+            "tasks.zoo-objects-5-shot: the name is taken",
         ),
         (
             set_at("zoo.expert-vgg-mixture-letters.start", "expert-resnet-mixture"),

@@ -150,6 +150,11 @@ def _check_lists(config: dict) -> list[str]:
         faults.append("model_zoo.targets: none, so there is nothing to fine-tune on")
     if not zoo["measures"]:
         faults.append("model_zoo.measures: none")
+    faults += [
+        f"model_zoo.ablation: {name!r} is not in model_zoo.measures"
+        for name in zoo["ablation"]
+        if name not in zoo["measures"]
+    ]
     both = [name for name in zoo["targets"] if name in zoo["few_shot_targets"]]
     faults += [f"model_zoo.few_shot_targets: {name} is in targets already" for name in both]
     for part in ("shown", "architectures"):
