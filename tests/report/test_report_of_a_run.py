@@ -104,7 +104,7 @@ def test_a_task_leads_to_its_ranks(browser, report):
     truth = pd.read_csv(evaluation / "ground_truth.csv")
     for row in truth[truth["task"] == "smoke-digits"].itertuples():
         if row.checkpoint != "smoke-scratch":
-            assert re.search(rf"{titles[row.checkpoint]}\b.*\b{100 * row.accuracy:.1f}", text), text
+            assert re.search(rf"{titles[row.checkpoint]}\s.*\b{100 * row.accuracy:.1f}", text), text
 
 
 def test_the_report_as_a_zip_is_the_same(browser, report, tmp_path):
