@@ -12,7 +12,7 @@ Seconds are processor seconds of the call alone (threads added up), imports done
 calls as take half a second. Each call runs in a process of its own, whose peak memory (features
 included) is ``peak_gib``. A form that takes too long or too much memory, or is expected to from what
 fewer samples took, is left out; the column ``note`` says which and why. The limits:
-40 s and 8 GiB for a textbook form, 60 s for a measure.
+40 s (``--limit``) and 8 GiB for a textbook form, 60 s for a measure.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import csv
 import fcntl
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -43,10 +44,7 @@ SAMPLES, DIMENSIONS, CLASSES = (1_000, 3_060, 10_000, 76_128), (512, 2_048), (10
 QUICK = [(3_060, 2_048, 101)]
 REFERENCE_SECONDS, REFERENCE_GIB, OWN_SECONDS = 40, 8, 60
 LEAST_SECONDS = 0.5
-STOPPED = {
-    "seconds": f"stopped after {OWN_SECONDS} s",
-    "reference_seconds": f"textbook form stopped after {REFERENCE_SECONDS} s",
-}
+STOPPED = {"seconds": "stopped after", "reference_seconds": "textbook form stopped after"}
 COLUMNS = (
     *("measure", "samples", "dimensions", "classes", "seconds", "peak_gib", "score"),
     *("reference_seconds", "reference_score", "ratio", "relative_difference", "note", "machine"),
@@ -214,7 +212,11 @@ def warm_up() -> None:
 
 
 def run(
-    shapes: list[tuple[int, int, int]], names: list[str], table: Path, again: bool = False
+    shapes: list[tuple[int, int, int]],
+    names: list[str],
+    table: Path,
+    again: bool = False,
+    limit: int = REFERENCE_SECONDS,
 ) -> None:
     """Measure the shapes and put each row into the table as soon as it is known."""
     for samples, dimensions, classes in shapes:
@@ -230,7 +232,7 @@ def run(
                 if other[:2] == key[:2] and other[3] == key[3] and other[2] < samples
             ]
             row = {"measure": name, "samples": samples, "dimensions": dimensions}
-            row |= {"classes": classes} | compare(ENTRIES[name], data, classes, smaller)
+            row |= {"classes": classes} | compare(ENTRIES[name], data, classes, smaller, limit)
             add_row(
                 row | {"machine": describe_machine("numpy", "scipy", "scikit-learn")}, key, table
             )
@@ -243,42 +245,45 @@ def key_of(name: str, samples: int, dimensions: int, classes: int) -> tuple[int,
     return dimensions, classes, samples, list(ENTRIES).index(name)
 
 
-def expect(column: str, limit: int, samples: int, growth: int, smaller: list[dict]) -> float:
-    """Return the seconds to expect from what fewer samples took; those stopped took the limit."""
-    known = [
-        (int(row["samples"]), float(row.get(column) or limit))
-        for row in smaller
-        if row.get(column) or STOPPED[column] in row.get("note", "")
-    ]
-    return max((seconds * (samples / n) ** growth for n, seconds in known), default=0.0)
+def expect(column: str, samples: int, growth: int, smaller: list[dict]) -> float:
+    """Return the seconds to expect from what fewer samples took, or took until they were stopped."""
+    expected = 0.0
+    for row in smaller:
+        stopped = re.fullmatch(STOPPED[column] + r" (\d+) s", row.get("note", ""))
+        seconds = float(stopped[1] if stopped else row.get(column) or 0)
+        expected = max(expected, seconds * (samples / int(row["samples"])) ** growth)
+    return expected
 
 
-def compare(entry: Entry, data: Data, classes: int, smaller: list[dict]) -> dict:
-    """Return the measured columns of a row, knowing the rows of fewer samples."""
+def compare(entry: Entry, data: Data, classes: int, smaller: list[dict], limit: int) -> dict:
+    """Return the measured columns of a row, knowing the rows of fewer samples.
+
+    ``limit``: the seconds that the textbook form may take.
+    """
     samples, dimensions = data.features.shape
     arguments, drawn = entry.arguments(data), entry.method in ("parc", "rsa") and samples > 5000
     growth = 0 if drawn else entry.own_growth
-    if expect("seconds", OWN_SECONDS, samples, growth, smaller) >= OWN_SECONDS:
+    if expect("seconds", samples, growth, smaller) >= OWN_SECONDS:
         return {"note": f"left out: expected to take more than {OWN_SECONDS} s"}
     own = measure(get_function(entry.method), arguments, entry.parameters or {}, OWN_SECONDS)
     if own is None:
-        return {"note": STOPPED["seconds"]}
+        return {"note": f"{STOPPED['seconds']} {OWN_SECONDS} s"}
     score, seconds, peak = own
     row = {"seconds": seconds, "peak_gib": peak / GIB, "score": score}
-    expected = expect("reference_seconds", REFERENCE_SECONDS, samples, entry.growth, smaller)
+    expected = expect("reference_seconds", samples, entry.growth, smaller)
     gib = entry.gib(samples, dimensions, classes)
     reason = ""
     if drawn:
         reason = "the measure scores a subsample of 5,000"
     elif gib > REFERENCE_GIB:
         reason = f"expected to take {gib:.0f} GiB"
-    elif expected >= REFERENCE_SECONDS:
-        reason = f"expected to take more than {REFERENCE_SECONDS} s"
+    elif expected >= limit:
+        reason = f"expected to take more than {limit} s"
     if reason:
         return row | {"note": f"textbook form left out: {reason}"}
-    textbook = measure(entry.textbook, arguments, {}, REFERENCE_SECONDS)
+    textbook = measure(entry.textbook, arguments, {}, limit)
     if textbook is None:
-        return row | {"note": STOPPED["reference_seconds"]}
+        return row | {"note": f"{STOPPED['reference_seconds']} {limit} s"}
     other, other_seconds, _ = textbook
     difference = abs(score - other) / max(abs(other), np.finfo(float).tiny)
     row |= {"reference_seconds": other_seconds, "reference_score": other}
@@ -400,6 +405,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="measure anew what the table holds")
     parser.add_argument("--shapes", nargs="+", type=parse_shape, help="like 3060x2048x101")
     parser.add_argument("--measures", nargs="+", choices=list(ENTRIES), default=list(ENTRIES))
+    parser.add_argument("--limit", type=int, default=REFERENCE_SECONDS, help="of a textbook form")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "measures.csv")
     parser.add_argument("--draw-only", action="store_true", help="redraw the figure from the CSV")
     arguments = parser.parse_args()
@@ -407,7 +413,7 @@ def main() -> None:
     if not arguments.draw_only:
         warm_up()
         chosen = QUICK if arguments.quick else arguments.shapes or shapes
-        run(chosen, arguments.measures, arguments.output, arguments.again)
+        run(chosen, arguments.measures, arguments.output, arguments.again, arguments.limit)
     if not arguments.quick:
         draw(arguments.output)
 
