@@ -86,7 +86,7 @@ class Flow:
         return self.said
 
     def finish(self, process: subprocess.Popen, *, check: bool = True) -> int:
-        code = process.wait(600)
+        code = process.wait(1500)
         assert not check or code == 0, self.said[-8000:]
         return code
 

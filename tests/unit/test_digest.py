@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def library(tmp_path, monkeypatch):
 
 
 def compute(*modules):
-    for function in (digest.digest_code, digest._parse, digest._tree, digest._imports):
+    for function in (digest.digest_code, digest._look, digest._load):
         function.cache_clear()
     return digest.digest_code(*modules)
 
@@ -57,6 +58,24 @@ def test_comments_and_layout_do_not_count(library):
 
 def test_a_module_given_by_name_counts(library):
     assert compute("score.py") != compute("score.py", "ckptrank.other")
+
+
+def test_what_was_parsed_before_is_not_parsed_again(library, monkeypatch):
+    (library / ".snakemake").mkdir()
+    monkeypatch.chdir(library)
+    before = compute("score.py")
+    monkeypatch.setattr(digest.ast, "parse", lambda *_: pytest.fail("parsed again"))
+    assert compute("score.py") == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{ not JSON"])
+def test_a_broken_record_of_what_was_parsed_is_replaced(library, monkeypatch, content):
+    before = compute("score.py")
+    (library / ".snakemake").mkdir()
+    monkeypatch.chdir(library)
+    (library / digest.KNOWN).write_text(content)
+    assert compute("score.py") == before
+    assert len(json.loads((library / digest.KNOWN).read_text())) == 3
 
 
 def test_the_workflow_side_imports_nothing_heavy():
