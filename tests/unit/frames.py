@@ -79,7 +79,7 @@ MEASURES = [
     ("h_score", "h_score", "H-score", "field", {"shrinkage": None}, 0.7, 0.008, 0.01),
     ("knn", "knn", "k-NN (k=5)", "field", {"k": 5}, 0.9, 0.006, 0.02),
     ("transrate", "transrate", "TransRate", "field", {"eps": 1e-4}, 0.4, 0.005, 0.01),
-    ("consensus", "consensus", "Consensus", "beyond", {"members": ["linear", "logme", "knn"]}, 0.95, 0.001, 0),
+    ("consensus", "consensus", "Consensus", "beyond", {"measures": ["linear", "logme", "knn"]}, 0.95, 0.001, 0),
     ("random", "random", "Random order", "baseline", {"seed": 0}, 0.0, 0.0, 0),
     ("parameter_count", "parameter_count", "Parameter count", "baseline", {}, 0.2, 0.0, 0),
     ("forward_flops", "forward_flops", "Forward FLOPs", "baseline", {}, 0.25, 0.0, 0),

@@ -170,6 +170,14 @@ def test_verdicts():
     assert interval(nothing) == ""
 
 
+def test_a_consensus_saw_what_its_members_saw():
+    measures = FRAMES.measures.copy()
+    measures.loc[measures["measure"] == "consensus", "protocol"] = "see its members"
+    text = Text(landing(replace(FRAMES, measures=measures), recommender="consensus")).text
+    assert "What a score may see training samples only, 80/20 split inside" in text
+    assert "see its members" not in text
+
+
 def test_landing_without_intervals_or_repeats():
     frames = replace(
         FRAMES,

@@ -4,6 +4,7 @@ All numbers come from the tables of the run. Everything is computed here and onl
 the template ``landing_body.html``.
 """
 
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -142,7 +143,7 @@ def _protocol(frames: Frames, measure: str, group: str) -> list[tuple[str, str]]
     sweep = "over the sweep of learning rates and step budgets"
     return [
         ("Pool", f"group {group}: {counted(len(members), 'checkpoint')}, each on {listed(names)}"),
-        ("What a score may see", facts["protocol"] or "not recorded"),
+        ("What a score may see", _seen(frames, facts)),
         ("Ground truth", f"best test accuracy after fine-tuning all weights, {sweep}"),
         (
             "Its noise",
@@ -156,6 +157,14 @@ def _protocol(frames: Frames, measure: str, group: str) -> list[tuple[str, str]]
             f"{counted(failed, 'pair')} failed, {absent:,} not applicable; none counts as zero",
         ),
     ]
+
+
+def _seen(frames: Frames, facts: pd.Series) -> str:
+    """Return the protocol of a measure, for a consensus that of its members."""
+    members = json.loads(facts["params"] or "{}").get("measures", [])
+    of_members = frames.measures[frames.measures["measure"].isin(members)]["protocol"]
+    protocols = [protocol for protocol in of_members.unique() if protocol]
+    return "; or ".join(protocols or [facts["protocol"] or "not recorded"])
 
 
 def render_landing(
