@@ -2,6 +2,11 @@
 
 import io
 import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -134,3 +139,29 @@ def test_nothing_to_do_is_said(monkeypatch):
     tell(handled, message="Nothing to be done (all requested files are present and up to date).")
     handled.close()
     assert stream.getvalue() == "Everything is up to date.\n"
+
+
+def test_snakemake_finds_it_and_keeps_reasons_and_status(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        'rule all:\n    input: "good", "bad"\n'
+        'rule finetune:\n    output: "good"\n    shell: "touch {output}"\n'
+        'rule pretrain:\n    output: "bad"\n    log: "bad.log"\n'
+        '    shell: "echo the reason > {log}; exit 3"\n'
+    )
+    scripts = Path(__file__).parents[2] / "scripts"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--logger", "progress", "--cores", "1"),
+            *("--keep-going", "--show-failed-logs", "--directory", str(tmp_path)),
+            *("--snakefile", str(tmp_path / "Snakefile")),
+        ],
+        env={**os.environ, "PYTHONPATH": str(scripts)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "3 jobs to run" in done.stderr
+    assert "Error in rule pretrain" in done.stderr
+    assert "the reason" in done.stderr
+    assert re.search(r"^1 of 3 jobs done in .*; 1 failed", done.stderr, re.MULTILINE)
+    assert "Select jobs" not in done.stderr
