@@ -1,29 +1,4 @@
 # The second benchmark's selection experiments and its chapter of the report.
-from ckptrank.model_zoo.names import POOL_TITLES, list_pages
-
-ZOO_EXPERIMENTS = [
-    *("gains", "trials", "correlations", "averages", "cost", "ablation", "claims"),
-    *("errors", "expert_gains", "shot_averages", "similarity_averages"),
-]
-
-
-def get_model_zoo_pools():
-    """The kinds of networks of which two experts or more are fine-tuned: each is chosen from by itself."""
-    experts = describe_experts(config)
-    networks = [experts[name]["network"] for name in ZOO["checkpoints"]]
-    known = [network for network in POOL_TITLES if networks.count(network) > 1]
-    return known if ZOO["checkpoints"] else ["single"]
-
-
-def get_model_zoo_pages():
-    """Name -> title of the chapter's pages."""
-    return list_pages(get_model_zoo_pools())
-
-
-def get_model_zoo_report_files():
-    return ["results/report/model_zoo/index.html"] if ZOO["checkpoints"] else []
-
-
 rule evaluate_model_zoo:
     input:
         **{
