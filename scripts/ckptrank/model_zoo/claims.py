@@ -200,6 +200,7 @@ def _judge_close(
         "times",
         Estimate(float(slow.sum() / fast.sum()), *interval, targets),
         above(*interval, FAR_HIGHER),
+        "LGC runs the network itself; LFC's time leaves out the forward pass that features share",
     )
 
 

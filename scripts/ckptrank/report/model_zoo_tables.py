@@ -219,7 +219,8 @@ def tabulate_costs(results: Results, pool: str) -> Table:
         caption=f"Average time over the targets, divided by that of one fine-tuning run of "
         f"{results.reference(pool)}. A sweep of learning rates multiplies all fine-tuning alike and is "
         "left out on both sides. Scoring is that of the whole pool, without the one forward pass "
-        f"that all measures share. {INTERVALS}",
+        "that all measures of features share; LGC runs the network itself, so its time holds the "
+        f"forward and backward passes. {INTERVALS}",
     )
 
 
