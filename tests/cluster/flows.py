@@ -37,7 +37,8 @@ class Flow:
         changes = self.folder / "presets" / "changes.yaml"
         changes.write_text(json.dumps(self.changes))
         command = [
-            *(sys.executable, "-m", "snakemake", "--profile", "slurm"),
+            *(sys.executable, str(Path(__file__).with_name("impatient.py"))),
+            *("--profile", "slurm"),
             *("--configfile", f"presets/{self.preset}", str(changes)),
             # A cluster without accounting, and tests that wait for no one.
             *("--slurm-status-command", "squeue"),

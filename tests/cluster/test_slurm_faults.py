@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,12 @@ def wait_for_other(flow, job):
 
 
 def states(flow):
+    """How the jobs ended; Snakemake may see results a moment before Slurm sees the end."""
+    wait_until(lambda: not {"RUNNING", "COMPLETING"} & {*read_states(flow)}, 30, "the jobs' end")
+    return read_states(flow)
+
+
+def read_states(flow):
     return sorted(job["JobState"] for job in flow.submitted())
 
 
@@ -54,6 +61,8 @@ def test_a_job_whose_node_dies_is_submitted_again(flow, undisturbed):
     with flow.frozen("sweep", *TARGETS) as (process, job):
         before = wait_for_other(flow, job)
         flow.cluster.crash_node("c1", job["JobId"])
+        # Only of jobs older than its timeouts does Slurm find at once that a node came back without them.
+        time.sleep(30)
         flow.cluster.start_node("c1")
         flow.cluster.wait_for_nodes()
         flow.finish(process)
