@@ -4,7 +4,8 @@
 
 Plans (`--dry-run --profile slurm`) the NeuCRaB preset and made-up benchmarks of about so many jobs from
 nothing. Then lets the scheduler go through all jobs of each made-up one (`--touch`, on empty files in
-place of the results), which is what the process on the login node does per job besides calling sbatch.
+place of the results, 200 jobs at once as in the profile), which is what the process on the login node
+does per job besides calling sbatch.
 Seconds of the processor are given beside those of the clock, since the machine may be shared. Results go to
 benchmarks/results/scale.csv.
 """
@@ -38,6 +39,11 @@ FIELDS = (
     "machine",
 )
 TASKS = 10
+# Touching a file, Snakemake sleeps for a tenth of a second, which no scheduler does.
+WAKEFUL = (
+    "from snakemake.cli import main; from snakemake.executors.touch import Executor;"
+    "Executor.SLEEPING_TIME = 0; main()"
+)
 # Jobs of each pair in the made-up benchmark: extraction, 13 methods, 8 learning rates, selection, connection.
 JOBS_PER_PAIR = 24
 
@@ -67,7 +73,7 @@ def make_preset(path: Path, jobs: int) -> None:
 
 def measure(folder: Path, preset: str, *arguments: str) -> tuple[dict, str]:
     """Run Snakemake; return its costs and what it printed."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", f"presets/{preset}", *arguments]
+    command = [sys.executable, "-c", WAKEFUL, "--configfile", f"presets/{preset}", *arguments]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     with open(folder / "said.log", "w") as output:
@@ -149,7 +155,7 @@ def main() -> None:
             add("made up", "plan", costs, count(text))
             make_results(folder, text)
             costs, _ = measure(
-                folder, "made.yaml", "--cores", "1", "--touch", "--forceall", "--quiet", "all"
+                folder, "made.yaml", "--cores", "200", "--touch", "--forceall", "--quiet", "all"
             )
             add("made up", "schedule", costs, count(text))
             for made in ("results", "resources", "logs", ".snakemake"):

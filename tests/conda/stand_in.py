@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def main() -> None:
         print(json.dumps({"get": {"channel_priority": "strict"}}))
     elif words[:2] == ["env", "create"]:
         asyncio.run(create(Path(channel), Path(base), words[2:]))
+        # py-rattler's threads may crash a Python that ends in good order, the work done.
+        os._exit(0)
     elif words[:1] != ["clean"]:
         raise SystemExit(f"the stand-in knows no conda {' '.join(words)}")
 
