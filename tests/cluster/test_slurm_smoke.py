@@ -1,15 +1,19 @@
 """The smoke preset through ``--profile slurm``, from nothing to its report, GPUs counted by Slurm."""
 
 import pytest
-from flows import Flow, count_at_once, drop_times
+from flows import Flow, count_at_once
 from throwaway import GPUS
 from workspaces import make_workspace
 
 pytestmark = pytest.mark.cluster
 
 MODEL = "t4"
-# A sweep of two rates in one job, which the selection then joins: fewer jobs than on a real cluster.
-CHANGES = {"compute": {"gpu_model": MODEL}, "finetune": {"learning_rates_per_job": 2}}
+# One task, and a sweep of two rates in one job, which the selection then joins: minutes fewer.
+CHANGES = {
+    "select": {"tasks": ["smoke-digits"]},
+    "compute": {"gpu_model": MODEL},
+    "finetune": {"learning_rates_per_job": 2},
+}
 GPU_RULES = ("pretrain", "extract_features", "finetune", "train_reference", "lgc", "early_stopped")
 
 
@@ -34,7 +38,7 @@ def test_the_report_of_the_smoke_preset_is_made(smoke):
 
 def test_jobs_are_few_and_all_succeed(jobs):
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    assert len(jobs) < 70
+    assert len(jobs) < 50
 
 
 def test_every_gpu_job_was_given_one_gpu_of_the_model_and_no_other_job_any(jobs, smoke):
@@ -49,7 +53,7 @@ def test_every_gpu_job_was_given_one_gpu_of_the_model_and_no_other_job_any(jobs,
 def test_no_more_gpus_were_used_at_once_than_there_are(jobs, smoke):
     given = smoke.cluster.devices()
     used = [job for job in jobs if job["JobId"] in given]
-    assert len(used) > 20
+    assert len(used) > 10
     assert 1 <= count_at_once(used) <= GPUS[MODEL]
     for device in {index for devices in given.values() for index in devices}:
         assert count_at_once([job for job in used if device in given[job["JobId"]]]) <= 1
@@ -61,4 +65,7 @@ def test_the_constraint_of_the_environment_reaches_every_job(jobs):
 
 def test_results_equal_those_of_a_run_on_this_machine(smoke, finished):
     here = Flow(smoke.cluster, finished.folder, "smoke.yaml").results()
-    assert drop_times(smoke.results()) == here
+    there = smoke.results()
+    there.pop("metrics.csv")  # of one task, not of two
+    assert len(there) > 50
+    assert there == {name: here[name] for name in there}
