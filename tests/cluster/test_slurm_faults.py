@@ -26,8 +26,10 @@ def expect_undisturbed(flow, undisturbed, before):
 
 
 def wait_for_other(flow, job):
-    """Wait until the job that is not frozen is recorded as done; return when its results were written."""
+    """Wait until Snakemake and Slurm hold the job that is not frozen for done; return when it wrote what."""
     wait_until(lambda: "Finished jobid" in flow.said, 90, "the job beside the frozen one")
+    # A daemon that dies in between would leave it to Slurm as one that runs, for minutes.
+    wait_until(lambda: read_states(flow) == ["COMPLETED", "RUNNING"], 60, "Slurm to see its end")
     done = [name for name in flow.finished_at() if name in TARGETS]
     assert len(done) == 1
     return {
@@ -39,7 +41,7 @@ def wait_for_other(flow, job):
 
 def states(flow):
     """How the jobs ended; Snakemake may see results a moment before Slurm sees the end."""
-    wait_until(lambda: not {"RUNNING", "COMPLETING"} & {*read_states(flow)}, 30, "the jobs' end")
+    wait_until(lambda: not {"RUNNING", "COMPLETING"} & {*read_states(flow)}, 60, "the jobs' end")
     return read_states(flow)
 
 

@@ -174,6 +174,11 @@ class Cluster:
     def kill(self, name: str) -> None:
         """Kill a daemon as a crash would: ``slurmctld`` or the one of a node."""
         daemon = self.daemons.pop(name)
+        if name == "slurmctld":
+            # It writes down what it knows some seconds late: have what the test has seen written first.
+            state, now = self.folder / "state/job_state", time.time()
+            self.ask("scontrol", "reconfigure")
+            wait_until(lambda: state.stat().st_mtime >= now, 30, "the controller to save its state")
         daemon.kill()
         daemon.wait()
 
