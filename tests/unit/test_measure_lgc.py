@@ -88,6 +88,18 @@ class Transformer(nn.Module):
         return self.norm(x + self.mlp(x)).mean(1)
 
 
+class ReadsOneToken(Transformer):
+    def forward(self, x):
+        x = self.attention(self.patches(x).flatten(2).transpose(1, 2))
+        return self.norm(x + self.mlp(x))[:, 0]
+
+
+class AveragesFirst(Transformer):
+    def forward(self, x):
+        x = self.attention(self.patches(x).flatten(2).transpose(1, 2))
+        return self.norm((x + self.mlp(x)).mean(1))
+
+
 def make(kind, head_classes=None):
     torch.manual_seed(1)
     backbone, dimension, layer = {
@@ -96,6 +108,8 @@ def make(kind, head_classes=None):
         "grouped": (Residual(groups=2), 6, "conv"),
         "branches": (Branches(), 6, "b"),
         "transformer": (Transformer(), 4, "mlp"),
+        "class token": (ReadsOneToken(), 4, "mlp"),
+        "averaged tokens": (AveragesFirst(), 4, "mlp"),
         "patches": (Patches(), 12, "0"),
         "normalised patches": (Patches(nn.LayerNorm(12)), 12, "0"),
     }[kind]
@@ -127,7 +141,7 @@ def transcribe(network, weight, train, output="ntk"):
     "kind",
     [
         *("plain", "residual", "grouped", "branches", "transformer"),
-        *("patches", "normalised patches"),
+        *("class token", "averaged tokens", "patches", "normalised patches"),
     ],
 )
 def test_it_equals_the_equation_written_out(kind, head, output):
@@ -150,6 +164,40 @@ def test_one_backward_pass_serves_all_outputs_where_channels_stay_apart(kind, he
         lgc(make(kind, head)[0], TRAIN, device=CPU)
     assert record.notes["backward_passes_per_batch"] == passes
     assert record.flops > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"), [("transformer", 4), ("class token", 1), ("averaged tokens", 1)]
+)
+def test_tokens_that_cannot_differ_are_not_told_apart(kind, positions, monkeypatch):
+    seen = []
+    lgc_module = importlib.import_module("ckptrank.measures.lgc")
+    monkeypatch.setattr(
+        lgc_module,
+        "gradient_gram",
+        lambda traces, *rest: (
+            seen.append(traces[0].inputs.shape[-1]) or gradient_gram.gradient_gram(traces, *rest)
+        ),
+    )
+    lgc(make(kind, 5)[0], TRAIN, device=CPU)
+    assert seen == [positions]
+
+
+def test_the_layer_of_a_network_is_the_last_that_runs_on_positions():
+    def name_layer(kind):
+        with recording() as record:
+            lgc(make(kind)[0], TRAIN, device=CPU)
+        return record.notes["layer"]
+
+    assert name_layer("residual") == "conv"
+    assert name_layer("branches") == "b"
+    assert name_layer("transformer") == "mlp"
+    # a linear layer on pooled features is no such layer
+    network, _ = make("patches")
+    network.backbone.append(nn.Linear(12, 12).double())
+    with recording() as record:
+        lgc(network, TRAIN, device=CPU)
+    assert record.notes["layer"] == "0"
 
 
 @pytest.mark.parametrize("kind", ["residual", "patches"])

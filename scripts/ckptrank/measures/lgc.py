@@ -1,6 +1,6 @@
 """Label-gradient correlation: one forward and one short backward pass through a checkpoint."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ def lgc(
     Fine-Tuning", equations 7 and 8: the Pearson correlation between the N^2 entries of Theta and
     those of the label matrix K (1 where two samples share their class, -1 elsewhere). Theta is the
     Gram matrix of the per-sample gradients of the network's output with respect to the weights of
-    ``layer``: by default the last convolution that runs, or the last linear layer of a network with
-    attention, the bias left out.
+    ``layer``, the bias left out: by default the last convolution that runs, or linear layer that runs
+    on tokens, as those of transformers do.
 
     The paper writes a scalar output. For K outputs ``ntk`` (default) is the tangent kernel, the sum
     of the outputs' kernels; ``sum`` takes the gradient of the summed outputs, ``max`` that of each
@@ -41,7 +41,9 @@ def lgc(
     Where each feature depends on one channel of the layer (normalisation, ReLU, residual sum and
     pooling after the layer, which is checked on the first batch) the kernels of all outputs cost one
     backward pass: they differ by a factor per channel, whose squares add up. Elsewhere there is one
-    backward pass, from the layer on, per output, or per feature where those are fewer.
+    backward pass, from the layer on, per output, or per feature where those are fewer. Tokens that reach
+    no output are left out, and tokens that are averaged before anything else count as one (checked
+    likewise): a transformer that reads its class token has one position, not one per patch.
 
     The paper projects gradients to 10,000 random dimensions. Here Theta is exact, from blocks of
     channels or, where the layer has few positions, from inner products of its inputs and of its
@@ -66,9 +68,9 @@ def lgc(
     network = network.to(device).eval()
     images = train.batch(rows[:BATCH], device)[0]
     name, module = _find_layer(network, layer, images[:2])
-    pooled = output == "ntk" and _acts_by_channel(network, module, images[:8], seed)
+    tail = _look_at_tail(network, module, images[:8], seed)
     traces = [
-        _trace(network, module, train.batch(rows[start : start + BATCH], device)[0], output, pooled)
+        _trace(network, module, train.batch(rows[start : start + BATCH], device)[0], output, tail)
         for start in range(0, len(rows), BATCH)
     ]
     theta = gradient_gram(traces, projection, seed)
@@ -78,30 +80,32 @@ def lgc(
 
 
 def _find_layer(network: nn.Module, wanted: str | None, images: Tensor) -> tuple[str, nn.Module]:
-    """Return the layer asked for, or the last convolution (or linear layer, beside attention) to run."""
-    modules = dict(network.backbone.named_modules())
+    """Return the layer asked for, or the last convolution, or linear layer on tokens, to run."""
+    modules = {
+        name: module
+        for name, module in network.backbone.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
     if wanted is not None:
-        if not isinstance(modules.get(wanted), nn.Conv2d | nn.Linear):
-            known = [k for k, m in modules.items() if isinstance(m, nn.Conv2d | nn.Linear)]
+        if wanted not in modules:
             raise ValueError(
-                f"layer: {wanted!r} is no convolution or linear layer; the last are {', '.join(known[-3:])}"
+                f"layer: {wanted!r} is no convolution or linear layer; the last are {', '.join([*modules][-3:])}"
             )
         return wanted, modules[wanted]
-    attention = any("attention" in type(module).__name__.lower() for module in modules.values())
-    kind = nn.Linear if attention else nn.Conv2d
     ran: list[str] = []
-    hooks = [
-        module.register_forward_hook(lambda *_, name=name: ran.append(name))
-        for name, module in modules.items()
-        if isinstance(module, kind)
-    ]
+
+    def record(name: str):
+        # a linear layer on pooled features, as VGG's, shares its weights over no positions
+        return lambda _, arguments, __: ran.append(name) if arguments[0].dim() > 2 else None
+
+    hooks = [module.register_forward_hook(record(name)) for name, module in modules.items()]
     try:
         network(images)
     finally:
         for hook in hooks:
             hook.remove()
     if not ran:
-        raise ValueError(f"layer: the network runs no {kind.__name__}; name a layer")
+        raise ValueError("layer: no convolution runs, nor a linear layer on tokens; name a layer")
     return ran[-1], modules[ran[-1]]
 
 
@@ -130,27 +134,42 @@ class _Tap:
         return torch.autograd.grad(scalar, self.output, retain_graph=keep)[0]
 
 
-def _acts_by_channel(network: nn.Module, module: nn.Module, images: Tensor, seed: int) -> bool:
-    """Whether every channel of the layer reaches one feature only, tried with random signs."""
+class _Tail(NamedTuple):
+    """How the layer's outputs reach the features."""
+
+    by_channel: bool  # every channel reaches one feature only
+    tokens: Tensor | None  # which reach any feature, (P,); None: all, or no linear layer
+    averaged: bool  # all tokens are added up before anything else
+
+
+def _look_at_tail(network: nn.Module, module: nn.Module, images: Tensor, seed: int) -> _Tail:
+    """Try the layer's way to the features on a few images, with random signs."""
     tap = _Tap(network, module, images)
     generator = torch.Generator().manual_seed(seed)
     signs = (
         torch.randint(0, 2, tap.features.shape[1:], generator=generator).to(tap.features) * 2 - 1
     )
     plain = tap.gradient(tap.features.sum(), keep=True).abs()
-    signed = tap.gradient((tap.features * signs).sum()).abs()
-    return bool(((plain - signed).abs() <= 1e-4 * plain + 1e-6 * plain.max()).all())
+    signed = tap.gradient((tap.features * signs).sum())
+    by_channel = ((plain - signed.abs()).abs() <= 1e-4 * plain + 1e-6 * plain.max()).all()
+    if not isinstance(module, nn.Linear):
+        return _Tail(bool(by_channel), None, False)
+    tokens = signed.reshape(len(signed), -1, signed.shape[-1])
+    reached = (tokens != 0).any(2).any(0)
+    spread = (tokens - tokens[:, :1]).abs().max()
+    averaged = bool(spread <= 1e-6 * tokens.abs().max())
+    return _Tail(bool(by_channel), None if reached.all() else reached, averaged)
 
 
 def _trace(
-    network: nn.Module, module: nn.Module, images: Tensor, output: str, pooled: bool
+    network: nn.Module, module: nn.Module, images: Tensor, output: str, tail: _Tail
 ) -> Trace:
     tap = _Tap(network, module, images)
-    if pooled:
+    if output == "ntk" and tail.by_channel:
         scale = torch.ones_like(tap.features[0])
         if network.head is not None:
             scale = _output_matrix(network.head, tap.features).norm(dim=0)
-        gradients = [tap.gradient((tap.features * scale).sum())]
+        scalars = [(tap.features * scale).sum()]
     else:
         outputs = tap.features if tap.logits is None else tap.logits
         if output == "ntk" and isinstance(network.head, nn.Linear):
@@ -161,9 +180,21 @@ def _trace(
             scalars = [outputs.max(dim=1).values.sum()]
         else:
             scalars = [column.sum() for column in outputs.unbind(dim=1)]
-        gradients = [tap.gradient(scalar, keep=True) for scalar in scalars]
-    inputs, sensitivities = _unfold(module, tap.input, torch.stack(gradients))
-    return Trace(inputs, sensitivities)
+    if isinstance(module, nn.Linear):
+        inputs = _tokens(tap.input, tail)
+        if tail.averaged:
+            inputs = inputs.sum(1, keepdim=True)
+        gradients = [_tokens(tap.gradient(each, keep=True), tail) for each in scalars]
+        sensitivities = torch.stack([g[:, :1] if tail.averaged else g for g in gradients])
+        return Trace(inputs.transpose(1, 2)[:, None], sensitivities.transpose(2, 3)[:, :, None])
+    gradients = torch.stack([tap.gradient(each, keep=True) for each in scalars])
+    return Trace(*_unfold(module, tap.input, gradients))
+
+
+def _tokens(values: Tensor, tail: _Tail) -> Tensor:
+    """Bring a linear layer's inputs or outputs to (N, P, channels), with the tokens that count."""
+    values = values.reshape(len(values), -1, values.shape[-1])
+    return values if tail.tokens is None else values[:, tail.tokens]
 
 
 def _output_matrix(head: nn.Module, features: Tensor) -> Tensor:
@@ -178,13 +209,8 @@ def _smallest_root(matrix: Tensor) -> Tensor:
     return torch.linalg.qr(matrix, mode="r").R if len(matrix) > matrix.shape[1] else matrix
 
 
-def _unfold(module: nn.Module, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+def _unfold(module: nn.Conv2d, inputs: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
     """Bring a layer's input and its outputs' gradients (K, N, ...) to the shapes of :class:`Trace`."""
-    if isinstance(module, nn.Linear):
-        samples = len(inputs)
-        inputs = inputs.reshape(samples, -1, inputs.shape[-1]).transpose(1, 2)[:, None]
-        gradients = gradients.reshape(len(gradients), samples, -1, gradients.shape[-1])
-        return inputs, gradients.transpose(2, 3)[:, :, None]
     if module.padding_mode != "zeros" or isinstance(module.padding, str):
         raise ValueError(
             "layer: only convolutions with numeric zero padding are supported; name another"
