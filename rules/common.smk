@@ -376,6 +376,15 @@ def get_linked_pages():
     ]
 
 
+def get_run_config():
+    """What a page of provenance tells of the configuration."""
+    return {
+        # Snakemake writes params into a script element of its report without escaping them.
+        "config": json.dumps(config).replace("<", "\\u003c"),
+        "configfiles": [Path(file).name for file in workflow.configfiles],
+    }
+
+
 def digest_report(script):
     """A digest of a script's code and of the templates and styles that pages are made from."""
     folder = Path(workflow.basedir) / "scripts" / "ckptrank" / "report"

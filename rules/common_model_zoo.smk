@@ -175,4 +175,7 @@ def get_model_zoo_pages():
 
 
 def get_model_zoo_report_files():
-    return ["results/report/model_zoo/index.html"] if ZOO["checkpoints"] else []
+    pages = [
+        f"results/report/model_zoo/{name}.html" for name in ("index", "provenance")
+    ]
+    return pages if ZOO["checkpoints"] else []

@@ -70,3 +70,37 @@ rule render_model_zoo:
         code=digest_report("render_model_zoo.py"),
     script:
         "../scripts/render_model_zoo.py"
+
+
+# Comes after every other job of the chapter but its pages, since it reads their logs.
+rule render_model_zoo_provenance:
+    input:
+        "results/model_zoo/claims.csv",
+    output:
+        svg="results/report/model_zoo/stages.svg",
+        pdf="results/report/model_zoo/stages.pdf",
+        page=report(
+            "results/report/model_zoo/provenance.html",
+            caption="../reports/captions/chapter_provenance.rst",
+            category="Choosing from a zoo",
+            labels={"what": "provenance"},
+        ),
+    log:
+        "logs/render_model_zoo_provenance.log",
+    benchmark:
+        "results/benchmarks/render_model_zoo_provenance.tsv"
+    conda:
+        "../envs/report.yaml"
+    envmodules:
+        "ckptrank/report",
+    threads: 1
+    resources:
+        mem_mb=get_memory(1000),
+        disk_mb=get_disk(1000, 0),
+        runtime=get_runtime(10),
+    params:
+        **get_run_config(),
+        chapter="model_zoo",
+        code=digest_report("render_chapter_provenance.py"),
+    script:
+        "../scripts/render_chapter_provenance.py"

@@ -48,7 +48,7 @@ rule render_rank_provenance:
         pdf="results/report/rank_stages.pdf",
         page=report(
             "results/report/rank_provenance.html",
-            caption="../reports/captions/rank_provenance.rst",
+            caption="../reports/captions/chapter_provenance.rst",
             category="Your tasks",
             labels={"task": "all", "what": "provenance"},
         ),
@@ -67,12 +67,11 @@ rule render_rank_provenance:
         mem_mb=get_memory(1000),
         runtime=get_runtime(10),
     params:
-        # Snakemake writes params into a script element of its report without escaping them.
-        config=json.dumps(config).replace("<", "\\u003c"),
-        configfiles=[Path(file).name for file in workflow.configfiles],
-        code=digest_report("render_rank_provenance.py"),
+        **get_run_config(),
+        chapter="rank",
+        code=digest_report("render_chapter_provenance.py"),
     script:
-        "../scripts/render_rank_provenance.py"
+        "../scripts/render_chapter_provenance.py"
 
 
 rule render_rank_overview:

@@ -308,9 +308,7 @@ rule render_provenance:
         mem_mb=get_memory(1000),
         runtime=get_runtime(10),
     params:
-        # Snakemake writes params into a script element of its report without escaping them.
-        config=json.dumps(config).replace("<", "\\u003c"),
-        configfiles=[Path(file).name for file in workflow.configfiles],
+        **get_run_config(),
         code=digest_report("render_provenance.py"),
     script:
         "../scripts/render_provenance.py"

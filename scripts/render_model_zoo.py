@@ -17,7 +17,13 @@ with run_job(snakemake) as log:
     folder = Path(snakemake.output.index).parent
     figures = Path(snakemake.output.figures)
     figures.mkdir(parents=True, exist_ok=True)
-    pages = {f"{name}.html": title for name, title in list_pages(results.pools()).items()}
+    pages = {
+        **{
+            str(folder / f"{name}.html"): title
+            for name, title in list_pages(results.pools()).items()
+        },
+        str(folder / "provenance.html"): "What ran, with which versions, for how long",
+    }
     write_text(snakemake.output.index, render_overview(results, pages, made_from=source))
     for name, page in render_pages(results, figures, source):
         write_text(folder / f"{name}.html", page)

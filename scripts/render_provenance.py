@@ -8,14 +8,14 @@ from ckptrank.report.frames import read_frames
 from ckptrank.report.output import made_from
 from ckptrank.report.provenance import render_provenance, summarise_costs
 from ckptrank.report.run_facts import describe_run
-from ckptrank.report.stages import STAGES
+from ckptrank.report.stages import select_costs
 from ckptrank.report.tables import to_html
 
 with run_job(snakemake):
     params, output, source = snakemake.params, snakemake.output, made_from(snakemake)
     frames = read_frames("results/evaluation")
-    costs = read_job_costs("logs")
-    stages = summarise_costs(costs, STAGES)
+    costs = select_costs(read_job_costs("logs"), "benchmark")
+    stages = summarise_costs(costs)
     plot_stages(stages, output.svg, output.pdf)
     facts = describe_run(
         costs, snakemake.scriptdir, config=params.config, configfiles=params.configfiles

@@ -15,21 +15,18 @@ from ckptrank.report.text import counted, duration, fixed, one_decimal, signific
 STAGE_COLUMNS = ("stage", "jobs", "seconds", "cpu_seconds", "startup_cpu_seconds")
 
 
-def summarise_costs(costs: Iterable[Mapping], stages: Mapping[str, str]) -> pd.DataFrame:
-    """Add up the closing lines of the logs (:func:`ckptrank.log.read_job_costs`) per stage.
+def summarise_costs(costs: Iterable[Mapping]) -> pd.DataFrame:
+    """Add up what :func:`ckptrank.report.stages.select_costs` returns per stage, in its order.
 
-    ``stages``: rule -> the stage's name, in the order of the table; a rule without one stands for
-    itself. Columns: ``stage``, ``jobs``, ``seconds`` (wall-clock of the work), ``cpu_seconds`` (of
-    the work), ``startup_cpu_seconds`` (process start and imports).
+    Columns: ``stage``, ``jobs``, ``seconds`` (wall-clock of the work), ``cpu_seconds`` (of the work),
+    ``startup_cpu_seconds`` (process start and imports).
     """
     numbers = list(STAGE_COLUMNS[2:])
-    frame = pd.DataFrame(list(costs), columns=["rule", *numbers])
-    frame["stage"] = [stages.get(rule, rule) for rule in frame["rule"]]
-    grouped = frame.groupby("stage")
+    frame = pd.DataFrame(list(costs), columns=["stage", *numbers])
+    grouped = frame.groupby("stage", sort=False)
     table = grouped[numbers].sum()
     table.insert(0, "jobs", grouped.size())
-    order = list(dict.fromkeys([*stages.values(), *frame["stage"]]))
-    return table.reindex([stage for stage in order if stage in table.index]).reset_index()
+    return table.reset_index()
 
 
 def render_provenance(
