@@ -145,8 +145,10 @@ def test_overview_follows_the_run_and_not_the_template(results):
 
 
 def test_overview_links_to_the_pages(results):
-    page = render_overview(results, {"cost.html": "What choosing costs"})
-    assert '<a href="cost.html">What choosing costs</a>' in page
+    path = "results/report/model_zoo/cost.html"
+    page = render_overview(results, {path: "What choosing costs"})
+    assert f'<a href="cost.html" data-result="{path}"' in page
+    assert ">What choosing costs</a>" in page
 
 
 def test_overview_without_intervals(results):

@@ -21,9 +21,10 @@ from ckptrank.baselines import BASELINES
 from ckptrank.measures.registry import METHODS
 from ckptrank.report import vega
 from ckptrank.report.accuracy_tables import render_true_rank_table
+from ckptrank.report.forest import interval, place
 from ckptrank.report.frames import titles
 from ckptrank.report.interactive import render_cost_chart, render_score_chart
-from ckptrank.report.landing import compare, interval, render_landing, verdict
+from ckptrank.report.landing import compare, render_landing, verdict
 from ckptrank.report.method_texts import equation_svg, read_method_text, written_texts
 from ckptrank.report.pages import render_figure_page, render_method_page
 from ckptrank.report.provenance import render_provenance, summarise_costs
@@ -34,6 +35,7 @@ from ckptrank.report.recommending import (
     rank_interval,
     recommend,
 )
+from ckptrank.report.stages import select_costs
 from ckptrank.report.templating import render
 
 FRAMES = build_frames()
@@ -327,25 +329,25 @@ def test_provenance_with_nothing_known():
     assert not re.search(r"\bnan\b", text)
 
 
-def test_costs_are_summed_per_stage():
-    costs = [
-        {
-            "rule": rule,
-            "seconds": 2.0,
-            "cpu_seconds": 1.5,
-            "startup_cpu_seconds": 0.25,
-            "peak_mb": 9,
-        }
-        for rule in ("score", "pretrain", "score", "other")
-    ]
-    table = summarise_costs(costs, {"pretrain": "Pre-training", "score": "Measures"})
-    assert table.to_dict("list") == {
-        "stage": ["Pre-training", "Measures", "other"],
-        "jobs": [1, 2, 1],
-        "seconds": [2.0, 4.0, 2.0],
-        "cpu_seconds": [1.5, 3.0, 1.5],
-        "startup_cpu_seconds": [0.25, 0.5, 0.25],
+def test_places_on_an_axis():
+    assert place(0.5, 0.0, 1.0, 0, 1) == {"mean": 50, "low": 0, "high": 100, "zero": 0}
+    assert place(-0.5, math.nan, math.nan, -1, 1) == {"mean": 25, "low": 25, "high": 25, "zero": 50}
+    assert place(2, 1, 3, 1, 3) == {"mean": 50, "low": 0, "high": 100}
+    assert place(1, 1, 1, 1, 1) == {"mean": 0, "low": 0, "high": 0}
+
+
+def test_costs_are_summed_per_stage_of_the_chapter():
+    rules = ("score_leep", "pretrain", "score_leep", "extract_features", "rank_leep", "tune_0")
+    spent = {"seconds": 2.0, "cpu_seconds": 1.5, "startup_cpu_seconds": 0.25, "peak_mb": 9}
+    costs = select_costs([{"rule": rule, **spent} for rule in rules], "benchmark")
+    assert summarise_costs(costs).to_dict("list") == {
+        "stage": ["Pre-training", "Feature extraction", "Score: LEEP"],
+        "jobs": [1, 1, 2],
+        "seconds": [2.0, 2.0, 4.0],
+        "cpu_seconds": [1.5, 1.5, 3.0],
+        "startup_cpu_seconds": [0.25, 0.25, 0.5],
     }
+    assert summarise_costs([]).empty
 
 
 def test_figure_page(tmp_path):

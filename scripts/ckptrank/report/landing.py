@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from ckptrank.report import theme
+from ckptrank.report.forest import forest_row, interval
 from ckptrank.report.frames import Frames, ranked_checkpoints, titles
 from ckptrank.report.ranking_tables import measure_order, undefined_measures
 from ckptrank.report.recommending import NOT_MEASURES, pooled_noise, recommend
@@ -62,13 +62,6 @@ def verdict(own: dict, other: dict) -> str:
     return f"better on average{overlap}"
 
 
-def interval(entry: dict, unit: float = 1, decimals: int = 2) -> str:
-    """Write an interval as ``[0.46, 0.84]`` on one line; nothing where none was computed."""
-    if math.isnan(entry["low"]) or math.isnan(entry["high"]):
-        return ""
-    return f"[{fixed(entry['low'] / unit, decimals)},\xa0{fixed(entry['high'] / unit, decimals)}]"
-
-
 def _kendall(frames: Frames, group: str) -> pd.DataFrame:
     """Return the rows of the summary that hold Kendall's tau where it is defined, by measure."""
     wanted = frames.summary[frames.summary["group"] == group]
@@ -84,24 +77,13 @@ def forest(frames: Frames, group: str, pages: Mapping[str, str]) -> list[dict]:
     names = titles(frames.measures, "measure")
     shown = [name for name in measure_order(frames.measures) if name in wanted.index]
     low = min([0.0, *wanted.loc[shown, "low"].fillna(0)])
-    rows = []
-    for name in sorted(shown, key=lambda name: -wanted.loc[name, "mean"]):
-        mean = wanted.loc[name, "mean"]
-        start, end = wanted.loc[name, ["low", "high"]].fillna(mean)
-        place = [round(100 * (value - low) / (100 - low), 2) for value in (mean, start, end, 0)]
-        family = facts.loc[name, "family"]
-        rows.append(
-            {
-                "title": names[name],
-                "page": pages.get(name, ""),
-                "color": theme.FAMILY_COLORS.get(family, theme.GREY),
-                "aside": {"baseline": "baseline", "control": "control"}.get(family, ""),
-                "mean": fixed(mean / 100),
-                "interval": interval(wanted.loc[name], 100),
-                "place": dict(zip(("mean", "low", "high", "zero"), place, strict=True)),
-            }
-        )
-    return rows
+    return [
+        {
+            **forest_row(names[name], facts.loc[name, "family"], wanted.loc[name], low, 100),
+            "page": pages.get(name, ""),
+        }
+        for name in sorted(shown, key=lambda name: -wanted.loc[name, "mean"])
+    ]
 
 
 def _costs(frames: Frames, measure: str, group: str, stages: pd.DataFrame | None) -> dict:

@@ -5,7 +5,7 @@ import pandas as pd
 from ckptrank.model_zoo.claims import CLAIMS
 from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.tables import shots_title
-from ckptrank.report.landing import interval
+from ckptrank.report.forest import interval
 from ckptrank.report.model_zoo_results import Results
 from ckptrank.report.model_zoo_tables import INTERVALS
 from ckptrank.report.tables import Cell, Column, Row, Table

@@ -1,12 +1,12 @@
 """The second chapter's first page: the paper's claims, what choosing is worth, where to look."""
 
+import os
 from collections.abc import Mapping
 
 from ckptrank.evaluation import LEVEL
 from ckptrank.model_zoo.names import SINGLE, pool_title
 from ckptrank.model_zoo.tables import in_order, shots_title
-from ckptrank.report import theme
-from ckptrank.report.landing import interval
+from ckptrank.report.forest import forest_row, interval
 from ckptrank.report.model_zoo_claims import list_claims
 from ckptrank.report.model_zoo_pages import find_missing
 from ckptrank.report.model_zoo_results import RESERVED_TITLES, Results
@@ -16,8 +16,14 @@ from ckptrank.report.templating import render
 from ckptrank.report.text import counted, fixed, is_number, listed, significant
 
 
-def render_overview(results: Results, pages: Mapping[str, str], *, made_from: str = "") -> str:
-    """Return the page. ``pages``: path relative to this page -> title, for the links."""
+def render_overview(
+    results: Results,
+    pages: Mapping[str, str],
+    *,
+    directory: str = "results/report/model_zoo",
+    made_from: str = "",
+) -> str:
+    """Return the page. ``pages``: path as Snakemake knows it -> title; ``directory``: this page's."""
     return render(
         "model_zoo_overview.html",
         title="Choosing from a zoo of experts",
@@ -32,7 +38,8 @@ def render_overview(results: Results, pages: Mapping[str, str], *, made_from: st
         ),
         tiles=_tiles(results),
         forest=_forest(results),
-        pages=[(title, path) for path, title in pages.items()],
+        pages=pages,
+        local=lambda path: os.path.relpath(path, directory),
         facts=_facts(results),
         made_from=made_from,
     )
@@ -108,23 +115,25 @@ def _forest(results: Results) -> list[dict]:
     rows = rows.dropna(subset="mean").sort_values("mean", ascending=False)
     families, names = results.families(), results.measure_titles()
     low = min([0.0, *rows["low"].fillna(0), *rows["mean"]])
-    shown = []
-    for row in rows.to_dict("records"):
-        start = row["low"] if is_number(row["low"]) else row["mean"]
-        end = row["high"] if is_number(row["high"]) else row["mean"]
-        place = [round(100 * (v - low) / (1 - low), 2) for v in (row["mean"], start, end, 0)]
-        family = families[row["measure"]]
-        shown.append(
-            {
-                "title": names[row["measure"]],
-                "aside": {"baseline": "baseline", "control": "control"}.get(family, ""),
-                "color": theme.FAMILY_COLORS.get(family, theme.GREY),
-                "mean": fixed(row["mean"]),
-                "interval": interval(row),
-                "place": dict(zip(("mean", "low", "high", "zero"), place, strict=True)),
-            }
+    return [
+        forest_row(
+            names[row["measure"]],
+            families[row["measure"]],
+            row,
+            low,
+            aside=_undefined(results, row["measure"]),
         )
-    return shown
+        for row in rows.to_dict("records")
+    ]
+
+
+def _undefined(results: Results, measure: str) -> str:
+    """Say over how many tasks a measure's mean is, where equal scores left it without an order elsewhere."""
+    all_rows = results.found["correlations"]
+    all_rows = all_rows[all_rows["pool"] == SINGLE]
+    tasks, own = all_rows["task"].nunique(), all_rows[all_rows["measure"] == measure]
+    defined = int(own["spearman"].notna().sum())
+    return f"over {defined} of {tasks} tasks" if own["spearman"].isna().any() else ""
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:

@@ -133,7 +133,12 @@ def _rankings(results: Results, figures: Path) -> dict:
         for pool in results.pools()
         for metric in ("spearman", "trials_to_best")
     ]
-    return _page("Trials to the best and rank correlation", [lead], [picture], shown)
+    notes = [
+        "Where a measure gives all experts the same score, as N-LEEP does where every image gets a "
+        "component of its own, it has no correlation (a dash, left out of the mean) and its trials are "
+        "counted in the worst order."
+    ]
+    return _page("Trials to the best and rank correlation", [lead], [picture], shown, notes)
 
 
 def _main_pools(results: Results) -> list[str]:

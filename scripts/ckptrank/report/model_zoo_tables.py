@@ -229,7 +229,7 @@ def _two(value: float) -> str:
 
 
 def _times(value: float) -> str:
-    return f"{significant(value)}×" if value >= 0.0005 else "0×" if value == 0 else "<0.001×"
+    return f"{significant(value)}×"
 
 
 def tabulate_ablation(results: Results, pool: str) -> Table:
@@ -262,7 +262,7 @@ def tabulate_ablation(results: Results, pool: str) -> Table:
     )
     return Table(
         name=f"ablation_{pool}",
-        title="By training images per class that a measure has seen",
+        title=f"{pool_title(pool)}: by training images per class that a measure has seen",
         columns=(*about, *columns),
         rows=tuple(rows),
         caption="Gain in percentage points. Per measure, the tasks that were scored at every one of its "

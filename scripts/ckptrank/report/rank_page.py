@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ckptrank.report import theme
+from ckptrank.report.forest import place
 from ckptrank.report.rank_answer import answer, span
 from ckptrank.report.rank_frames import Ranking
 from ckptrank.report.rank_tables import (
@@ -63,11 +64,9 @@ def task_facts(facts: Mapping) -> str:
 def forest(ranking: Ranking) -> list[dict]:
     """Return the rows of the picture: each checkpoint's rank and interval on an axis from 1 on."""
     ranked, names = ranking.ranked, ranking.names()
-    width = max(len(ranked) - 1, 1)
     rows = []
     for row in ranked.itertuples(index=False):
         low, high = (row.rank if pd.isna(end) else end for end in (row.rank_low, row.rank_high))
-        place = [round(100 * (value - 1) / width, 2) for value in (row.rank, low, high)]
         rows.append(
             {
                 "title": names[row.checkpoint],
@@ -75,7 +74,7 @@ def forest(ranking: Ranking) -> list[dict]:
                 "tied": row.with_first,
                 "rank": f"{row.rank:.0f}",
                 "span": span(low, high),
-                "place": dict(zip(("mean", "low", "high"), place, strict=True)),
+                "place": place(row.rank, low, high, 1, len(ranked)),
             }
         )
     return rows
@@ -118,7 +117,7 @@ def render_rank_overview(
     """Return the first page of a rank run, a line per task.
 
     ``rankings``: each with its page's path as Snakemake knows it; ``provenance``: the path of that
-    page; ``directory``: where this page lies. The page has no script, so that it serves inside Snakemake's report as well.
+    page; ``directory``: where this page lies.
     """
     lines = [
         {

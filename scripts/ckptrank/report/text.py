@@ -84,7 +84,7 @@ def significant(value: float, digits: int = 3) -> str:
         return "0" if value == 0 else fixed(value)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
     power = int(exponent)
-    if -4 < power < 5:
+    if -5 < power < 5:
         decimals = max(digits - 1 - power, 0)
         return f"{value:,.{decimals}f}".replace("-", "−")
     return f"{mantissa}E{power}".replace("-", "−")
