@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from ckptrank.report.stages import STAGES
+from ckptrank.report.stages import name_stage
 from ckptrank.report.text import counted, duration, roughly
 
 
@@ -78,7 +78,7 @@ class Progress:
         parts = [f"{len(self.failed)} failed"] if self.failed else []
         parts.append(f"{self.done:,} of {counted(self.total, 'job')}")
         if stage:
-            rules = [rule for rule in self._planned if STAGES.get(rule, rule) == stage]
+            rules = [rule for rule in self._planned if name_stage(rule) == stage]
             done, planned = (
                 sum(counts[rule] for rule in rules) for counts in (self._finished, self._planned)
             )
@@ -90,11 +90,7 @@ class Progress:
         return " · ".join(parts)
 
     def _stage(self) -> str:
-        stages = Counter(
-            STAGES.get(self._rules[job], self._rules[job])
-            for job in self.running
-            if job in self._rules
-        )
+        stages = Counter(name_stage(self._rules[job]) for job in self.running if job in self._rules)
         return stages.most_common(1)[0][0] if stages else ""
 
     def conclude(self) -> str:

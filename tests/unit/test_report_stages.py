@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ckptrank.report.stages import CHAPTERS, find_stage
+from ckptrank.report.stages import CHAPTERS, find_stage, name_stage
 
 ROOT = Path(__file__).parents[2]
 TARGETS = {"all", "benchmark", "rank", "model_zoo", "estimate"}
@@ -50,3 +50,10 @@ def test_a_rule_counts_for_the_chapters_that_are_made_from_it(rule, chapters):
 def test_the_title_of_a_score_is_that_of_its_measure():
     assert find_stage("score_experts_h_score_25", "model_zoo") == "Score: H-score"
     assert find_stage("score_nleep_grid", "benchmark") == "Score: N-LEEP's grid"
+
+
+def test_progress_names_the_stage_of_any_chapter():
+    assert name_stage("finetune") == "Fine-tuning sweep"
+    assert name_stage(f"tune{BATCH}") == "Fine-tuning by the recipe"
+    assert name_stage("order_checkpoints") == "Ranking"
+    assert name_stage("unheard_of") == "unheard_of"

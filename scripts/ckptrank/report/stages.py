@@ -70,6 +70,11 @@ def find_stage(rule: str, chapter: str) -> str | None:
     return None
 
 
+def name_stage(rule: str) -> str:
+    """Return a rule's stage in whatever chapter; a rule without one stands for itself."""
+    return next(filter(None, (find_stage(rule, chapter) for chapter in CHAPTERS)), rule)
+
+
 def select_costs(costs: Iterable[Mapping], chapter: str) -> list[dict]:
     """Return the logs' closing lines of a chapter's jobs, each with its ``stage``, in the stages' order."""
     found = [{**cost, "stage": find_stage(cost["rule"], chapter)} for cost in costs]
