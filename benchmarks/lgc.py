@@ -34,6 +34,7 @@ PER_CLASS = 25
 CASES = {
     "zoo/resnet": [(32, 10, 5, True), (32, 40, 3, False)],
     "zoo/vit": [(32, 10, 5, True)],
+    "timm/vit_tiny_patch16_224": [(224, 10, 1, False)],
     "torchvision/resnet18": [(64, 10, 3, True), (224, 10, 1, False)],
     "torchvision/resnet50": [(224, 10, 1, False)],
 }

@@ -10,6 +10,7 @@ from torch import Tensor
 from ckptrank.measures.accounting import add_flops
 
 _BLOCK_BYTES = 2**26
+_BANDS = 8
 
 
 class Trace(NamedTuple):
@@ -87,20 +88,20 @@ def _gram_by_positions(traces: list[Trace]) -> Tensor:
     inputs = torch.cat([trace.inputs for trace in traces])
     sensitivities = torch.cat([trace.sensitivities for trace in traces], dim=1)
     samples, groups, _, positions = inputs.shape
-    total = 0.0
-    step = max(1, _BLOCK_BYTES // (inputs.element_size() * samples * positions**2))
+    total = torch.zeros(samples, samples, dtype=torch.float64, device=inputs.device)
+    most = _BLOCK_BYTES // (inputs.element_size() * samples * positions**2)
+    step = max(1, min(most, -(-samples // _BANDS)))
     for group in range(groups):
         x = inputs[:, group].transpose(1, 2).flatten(0, 1)
         s = sensitivities[:, :, group].permute(1, 3, 0, 2).flatten(2).flatten(0, 1)
-        parts = []
-        for start in range(0, len(x), step * positions):
-            rows = slice(start, start + step * positions)
-            products = (s[rows] @ s.T).mul_(x[rows] @ x.T)
-            products = products.view(-1, positions, samples, positions)
-            parts.append(products.sum((1, 3), dtype=torch.float64))
-        add_flops(2 * len(x) ** 2 * (s.shape[1] + x.shape[1] + 1))
-        total += torch.cat(parts)
-    return total
+        for start in range(0, samples, step):  # the other half follows from symmetry
+            band = slice(start * positions, (start + step) * positions)
+            rest = slice(start * positions, None)
+            products = (s[band] @ s[rest].T).mul_(x[band] @ x[rest].T)
+            add_flops(2 * products.numel() * (s.shape[1] + x.shape[1] + 1))
+            products = products.view(-1, positions, samples - start, positions)
+            total[start : start + step, start:] += products.sum((1, 3), dtype=torch.float64)
+    return total.triu() + total.triu(1).T
 
 
 def _inner_products(rows: Tensor) -> Tensor:
