@@ -40,3 +40,11 @@ def ranked(finished, tmp_path_factory) -> Workspace:
         assert kept.st_size == labels.stat().st_size
     workspace.run("rank")
     return workspace
+
+
+@pytest.fixture(scope="session")
+def zoo(tmp_path_factory) -> Workspace:
+    """A finished run of the second benchmark's smallest preset."""
+    workspace = make_workspace(tmp_path_factory.mktemp("runs") / "zoo run")
+    workspace.run("model_zoo", preset="zoo_smoke.yaml")
+    return workspace

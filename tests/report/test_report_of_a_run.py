@@ -15,10 +15,9 @@ HOSTILE = "<script>alert(1)</script>"
 TITLE = "Which checkpoints are worth fine-tuning?"
 
 
-def make_report(workspace, name="report.html", *targets):
-    workspace.run(
-        *targets, "--report", f"reports/{name}", "--report-stylesheet", "reports/report.css"
-    )
+def make_report(workspace, name="report.html", *targets, preset="smoke.yaml"):
+    options = "--report", f"reports/{name}", "--report-stylesheet", "reports/report.css"
+    workspace.run(*targets, *options, preset=preset)
     return workspace.folder / "reports" / name
 
 
@@ -83,10 +82,10 @@ def test_the_menu_can_be_read(browser, report):
         assert min(map(float, re.findall(r"[\d.]+", color)[:3])) > 100, colors
 
 
-def follow(browser, report, link):
+def follow(browser, report, link, title=TITLE):
     """Open a report and follow one of the first page's links; return what it leads to says."""
     browser.open(report)
-    browser.wait(lambda: TITLE in text_of(browser))
+    browser.wait(lambda: title in text_of(browser))
     browser.find(".ck-page a[data-result]")[link].click()
     browser.wait(lambda: browser.find("iframe"))
     browser.driver.switch_to.frame(browser.find("iframe")[0])
@@ -128,6 +127,21 @@ def test_the_report_of_a_ranking(browser, ranked):
     browser.open(report, 420)
     browser.wait(lambda: TITLE in text_of(browser))
     assert browser.cut_off() == []
+
+
+def test_the_report_of_a_model_zoo(browser, zoo):
+    title = "Choosing from a zoo of experts"
+    report = make_report(zoo, "zoo.html", "model_zoo", preset="zoo_smoke.yaml")
+    text = follow(browser, report, 0, title)
+    assert text.startswith("Every number behind the claims")
+    assert follow(browser, report, -1, title).startswith("Provenance")
+    assert browser.errors() == []
+    assert browser.requests() == []
+    for width in (1400, 420):
+        browser.open(report, width)
+        browser.wait(lambda: title in text_of(browser))
+        assert "LFC ranks the experts best" in text_of(browser)
+        assert browser.cut_off() == []
 
 
 def test_a_hostile_title_is_shown_as_text(browser, workspace):

@@ -151,6 +151,12 @@ def test_overview_links_to_the_pages(results):
     assert ">What choosing costs</a>" in page
 
 
+def test_overview_can_stand_inside_a_script_and_docutils(results):
+    page = render_overview(results, {})
+    assert "<script" not in page
+    assert max(map(len, page.splitlines())) < 10_000
+
+
 def test_overview_without_intervals(results):
     bare = {
         name: table.assign(**{key: math.nan for key in ("low", "high") if key in table})

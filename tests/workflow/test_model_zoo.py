@@ -6,24 +6,15 @@ from itertools import product
 import pandas as pd
 import pytest
 from test_smoke import planned_jobs
-from workspaces import make_workspace
 
 pytestmark = pytest.mark.workflow
 
-PRESET = "zoo_smoke.yaml"
 TASKS = ["smoke-marks", "smoke-marks-8-shot", "smoke-marks-5-shot"]
 EXPERTS = [
     *("smoke-big", "smoke-big-letters", "smoke-big-textures"),
     *("smoke-bn-mixture", "smoke-bn-letters"),
 ]
 MEASURES = ["lfc", "lgc_projected", "leep", "rsa", "domain_similarity", "ncti"]
-
-
-@pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
-    workspace = make_workspace(tmp_path_factory.mktemp("runs") / "zoo run")
-    workspace.run("model_zoo", preset=PRESET)
-    return workspace
 
 
 def read(workspace, table):
@@ -79,10 +70,10 @@ def test_recipes_and_benchmarks_keep_their_results_apart(zoo):
 
 def test_a_second_run_does_nothing_and_a_new_measure_scores_alone(zoo, tmp_path):
     workspace = zoo.copy(tmp_path / "a copy")
-    assert "Nothing to be done" in workspace.run("model_zoo", "--dry-run", preset=PRESET)
-    preset = workspace.folder / "presets" / PRESET
+    assert "Nothing to be done" in workspace.run("model_zoo", "--dry-run", preset="zoo_smoke.yaml")
+    preset = workspace.folder / "presets" / "zoo_smoke.yaml"
     preset.write_text(preset.read_text().replace("measures: [lfc,", "measures: [lfc, knn,"))
-    planned = planned_jobs(workspace.run("model_zoo", "--dry-run", preset=PRESET))
+    planned = planned_jobs(workspace.run("model_zoo", "--dry-run", preset="zoo_smoke.yaml"))
     assert set(planned) == {
         *("score_experts_knn_5_0", "collect_model_zoo", "model_zoo"),
         *(name for name in planned if name.startswith(("evaluate", "render"))),
@@ -92,7 +83,7 @@ def test_a_second_run_does_nothing_and_a_new_measure_scores_alone(zoo, tmp_path)
 def test_the_first_benchmark_takes_its_features_from_there(zoo, tmp_path):
     """Named in the first benchmark too, a pair is extracted once, in a job of its own, for both."""
     workspace = zoo.copy(tmp_path / "a copy")
-    preset = workspace.folder / "presets" / PRESET
+    preset = workspace.folder / "presets" / "zoo_smoke.yaml"
     text = preset.read_text().replace("tasks_per_job: 3", "tasks_per_job: 1")
     preset.write_text(
         text + "\nselect: {tasks: [smoke-marks], groups: [zoo], measures: [lfc, logme]}\n"
@@ -101,7 +92,7 @@ def test_the_first_benchmark_takes_its_features_from_there(zoo, tmp_path):
         "nleep_grid: {groups: []}\n"
     )
     planned = planned_jobs(
-        workspace.run("model_zoo", "benchmark", "--dry-run", "--forceall", preset=PRESET)
+        workspace.run("model_zoo", "benchmark", "--dry-run", "--forceall", preset="zoo_smoke.yaml")
     )
     sources = 3  # as domain similarity sees them
     assert planned["extract_features"] == len(EXPERTS) * len(TASKS) + sources
