@@ -52,7 +52,7 @@ def lgc(
     Shape: ``network(images)`` maps uint8 (N, H, W, 3) to features and logits or None; ``train`` has
     ``images``, ``labels`` (N,) and ``batch(rows, device)``. At most ``samples_per_class`` samples of
     each class are used, chosen by ``seed``. Range -1..1, no unit. Memory grows with N^2 and with N
-    times the layer's inputs and outputs.
+    times the layer's inputs and outputs, the latter once per backward pass.
 
     Raises ``ValueError`` for an unknown layer, a single class, or gradients that are all equal or
     not finite; :class:`NotApplicable` for a multi-label task.
