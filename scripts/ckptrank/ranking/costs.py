@@ -19,7 +19,6 @@ def describe_checkpoint(folder: str | Path, title: str) -> dict:
         "parameters": card.get("parameters"),
         "forward_gflops": None if flops is None else flops / 1e9,
         "licence": card.get("licence") or "",
-        "card_reason": card["reason"],
     }
 
 
