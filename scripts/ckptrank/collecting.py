@@ -68,17 +68,18 @@ def collect_tasks(folders: Iterable[str], titles: Mapping[str, str]) -> pd.DataF
     return _table(map(row, folders), TASK_COLUMNS)
 
 
-def collect_ground_truth(files: Iterable[str]) -> pd.DataFrame:
-    def row(file: str) -> dict:
-        pair = read_json(file)
-        repeats = pair.get("repeat_accuracies", [])
-        return {
-            **pair,
-            "repeats": len(repeats),
-            "repeat_accuracies": ";".join(f"{accuracy:.6g}" for accuracy in repeats),
-        }
+def count_repeats(pair: dict) -> dict:
+    """Return a pair's ground truth with its repeats counted, and their accuracies in one cell."""
+    repeats = pair.get("repeat_accuracies", [])
+    return {
+        **pair,
+        "repeats": len(repeats),
+        "repeat_accuracies": ";".join(f"{accuracy:.6g}" for accuracy in repeats),
+    }
 
-    return _table(map(row, files), GROUND_TRUTH_COLUMNS)
+
+def collect_ground_truth(files: Iterable[str]) -> pd.DataFrame:
+    return _table((count_repeats(read_json(file)) for file in files), GROUND_TRUTH_COLUMNS)
 
 
 def collect_scores(files: Iterable[str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from ckptrank.collecting import (
     SCORE_COLUMNS,
     collect_checkpoints,
     collect_tasks,
+    count_repeats,
 )
 from ckptrank.files import read_json
 
@@ -50,16 +51,11 @@ def collect_tuned(files: Iterable[str]) -> pd.DataFrame:
     """
 
     def row(file: str) -> dict:
-        pair = read_json(file)
-        repeats = pair.get("repeat_accuracies", [])
+        pair = count_repeats(read_json(file))
         if pair["status"] == "ok" and "run_seconds" not in pair:
-            runs = len({run["learning_rate"] for run in pair["sweep"]}) + len(repeats)
+            runs = len({run["learning_rate"] for run in pair["sweep"]}) + pair["repeats"]
             pair["run_seconds"] = pair["seconds"] / runs
-        return {
-            **pair,
-            "repeats": len(repeats),
-            "repeat_accuracies": ";".join(f"{accuracy:.6g}" for accuracy in repeats),
-        }
+        return pair
 
     columns = [*GROUND_TRUTH_COLUMNS, "run_seconds"]
     return pd.DataFrame(map(row, files)).reindex(columns=columns)
