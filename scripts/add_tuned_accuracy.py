@@ -3,12 +3,11 @@
 import pandas as pd
 
 from ckptrank.collecting import collect_ground_truth
-from ckptrank.files import atomic_path
+from ckptrank.files import write_table
 from ckptrank.log import run_job
 
 with run_job(snakemake) as log:
     order = pd.read_csv(snakemake.input.order)
     tuned = collect_ground_truth(snakemake.input.get("ground_truth", []))
     order["tuned_accuracy"] = order["checkpoint"].map(tuned.set_index("checkpoint")["accuracy"])
-    with atomic_path(snakemake.output[0]) as path:
-        order.to_csv(path, index=False)
+    write_table(snakemake.output[0], order)

@@ -7,10 +7,10 @@ from ckptrank.collecting import (
     collect_scores,
     collect_tasks,
 )
-from ckptrank.files import atomic_path
+from ckptrank.files import write_tables
 from ckptrank.log import run_job
 
-with run_job(snakemake) as log:
+with run_job(snakemake):
     given, params = snakemake.input, snakemake.params
     tables = {
         "checkpoints": collect_checkpoints(given.checkpoints, params.groups),
@@ -21,7 +21,4 @@ with run_job(snakemake) as log:
         ),
         "scores": collect_scores(given.scores),
     }
-    for name, table in tables.items():
-        with atomic_path(snakemake.output[name]) as path:
-            table.to_csv(path, index=False)
-        log.info("%s: %d rows", name, len(table))
+    write_tables(snakemake.output, tables)

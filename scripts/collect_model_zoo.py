@@ -8,10 +8,10 @@ from ckptrank.collecting_zoo import (
     collect_zoo_tasks,
     compare_pools,
 )
-from ckptrank.files import atomic_path, read_json
+from ckptrank.files import read_json, write_tables
 from ckptrank.log import run_job
 
-with run_job(snakemake) as log:
+with run_job(snakemake):
     given, params = snakemake.input, snakemake.params
     tables = {
         "checkpoints": collect_experts(given.checkpoints, params.experts),
@@ -28,7 +28,4 @@ with run_job(snakemake) as log:
         sweeps[pair["checkpoint"], pair["task"]] = [run["accuracy"] for run in sweep]
     names = ("checkpoints", "tasks", "ground_truth", "architectures")
     tables["shots"] = compare_pools(*[tables[name] for name in names], sweeps)
-    for name, table in tables.items():
-        with atomic_path(snakemake.output[name]) as path:
-            table.to_csv(path, index=False)
-        log.info("%s: %d rows", name, len(table))
+    write_tables(snakemake.output, tables)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ckptrank.files import atomic_path
+from ckptrank.files import write_tables
 from ckptrank.log import run_job
 from ckptrank.model_zoo.experiments import run_experiments
 from ckptrank.model_zoo.tables import read_tables
 
-with run_job(snakemake) as log:
+with run_job(snakemake):
     params = snakemake.params
     experiments = run_experiments(
         read_tables(Path(snakemake.input.checkpoints).parent),
@@ -16,7 +16,4 @@ with run_job(snakemake) as log:
         consensus=params.consensus,
         bootstrap=params.bootstrap,
     )
-    for name, table in experiments.items():
-        with atomic_path(snakemake.output[name]) as path:
-            table.to_csv(path, index=False)
-        log.info("%s: %d rows", name, len(table))
+    write_tables(snakemake.output, experiments)

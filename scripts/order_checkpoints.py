@@ -4,7 +4,7 @@ import pandas as pd
 
 from ckptrank.collecting import describe_protocol
 from ckptrank.errors import PairFault
-from ckptrank.files import atomic_path, write_json
+from ckptrank.files import write_json, write_table
 from ckptrank.log import run_job
 from ckptrank.ranking.costs import describe_checkpoint, describe_speed
 from ckptrank.ranking.order import join_stages, order_checkpoints, read_parts
@@ -56,10 +56,10 @@ with run_job(snakemake) as log:
         log.error("%s", fault)
         about = {"train_samples": None, "classes": 0, "warnings": [f"The task failed: {fault}"]}
     devices = facts.get("device", pd.Series(dtype=object)).dropna().unique()
-    with atomic_path(snakemake.output.order) as path:
-        table.reindex(columns=COLUMNS).to_csv(path, index=False)
-    with atomic_path(snakemake.output.scores) as path:
-        details.assign(title=details["measure"].map(params.measures)).to_csv(path, index=False)
+    write_table(snakemake.output.order, table.reindex(columns=COLUMNS))
+    write_table(
+        snakemake.output.scores, details.assign(title=details["measure"].map(params.measures))
+    )
     write_json(
         snakemake.output.facts,
         {

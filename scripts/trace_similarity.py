@@ -5,7 +5,7 @@ import pandas as pd
 from ckptrank.checkpoints import load_network
 from ckptrank.device import acquire_device
 from ckptrank.errors import PairFault
-from ckptrank.files import atomic_path, read_json
+from ckptrank.files import read_json, write_table
 from ckptrank.finetune import get_budgets, make_recipe
 from ckptrank.images import load_images
 from ckptrank.log import run_job
@@ -62,8 +62,6 @@ with run_job(snakemake) as log:
                 ]
             pairs += [(*row[:3], task, row[3]) for row in compare_features(traces)]
     columns = ["stage", "checkpoint_a", "checkpoint_b", "target", "similarity"]
-    with atomic_path(snakemake.output.similarity) as path:
-        pd.DataFrame(pairs, columns=columns).to_csv(path, index=False)
+    write_table(snakemake.output.similarity, pd.DataFrame(pairs, columns=columns))
     columns = ["stage", "checkpoint", "target", "label_feature_correlation"]
-    with atomic_path(snakemake.output.labelled) as path:
-        pd.DataFrame(labelled, columns=columns).to_csv(path, index=False)
+    write_table(snakemake.output.labelled, pd.DataFrame(labelled, columns=columns))
