@@ -32,11 +32,11 @@ with run_job(snakemake) as log:
         else:
             inputs = FeatureInputs(snakemake.input, params)
         scores = score_measures(function, params.inputs, params.measures, inputs, log)
-        parts = range(resamples)
-        for part in progress(parts, description="half-samples", unit="sample") if parts else ():
-            inputs = FeatureInputs(snakemake.input, params, part)
-            records = score_measures(function, params.inputs, params.measures, inputs, quiet)
-            halves.append({name: pick(record) for name, record in records.items()})
+        if resamples:
+            parts = inputs.halves(resamples)
+            for half in progress(parts, description="half-samples", unit="sample", total=resamples):
+                records = score_measures(function, params.inputs, params.measures, half, quiet)
+                halves.append({name: pick(record) for name, record in records.items()})
     except PairFault as fault:
         log.error("%s", fault)
         scores = failed_scores(params.measures, str(fault))

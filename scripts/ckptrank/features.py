@@ -8,7 +8,7 @@ attributes say where they came from; ``status`` is ``ok`` or ``failed`` with a `
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -69,23 +69,32 @@ def write_failed(path: str | Path, checkpoint: str, task: str, reason: str) -> N
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a feature file, read on demand and optionally limited to the rows ``keep``."""
+    """One split of a feature file, read on demand and optionally limited to the rows ``keep``.
+
+    ``memory`` holds the datasets that were read, all their rows, for every limited form of the split.
+    """
 
     path: Path
     name: str
     keep: np.ndarray | None = None
+    memory: dict[str, np.ndarray | None] | None = None
 
     def read(self, dataset: str) -> np.ndarray | None:
+        if self.memory is None:
+            values = self._load(dataset)
+        else:
+            if dataset not in self.memory:
+                self.memory[dataset] = self._load(dataset)
+            values = self.memory[dataset]
+        return values if values is None or self.keep is None else values[self.keep]
+
+    def _load(self, dataset: str) -> np.ndarray | None:
         with h5py.File(self.path, "r") as file:
             group = file[self.name]
-            if dataset not in group:
-                return None
-            values = group[dataset][:]
-        return values if self.keep is None else values[self.keep]
+            return group[dataset][:] if dataset in group else None
 
     def limited_to(self, keep: np.ndarray) -> "Split":
-        rows = keep if self.keep is None else self.keep[keep]
-        return Split(self.path, self.name, rows)
+        return replace(self, keep=keep if self.keep is None else self.keep[keep])
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,8 @@ class Features:
     test: Split
 
 
-def open_features(path: str | Path) -> Features:
-    """Open a feature file.
+def open_features(path: str | Path, *, in_memory: bool = False) -> Features:
+    """Open a feature file; with ``in_memory`` a dataset is read once, whatever rows are asked for later.
 
     Raises :class:`PairFault` with the recorded reason when the extraction failed, and
     ``ValueError`` when the file has another schema version.
@@ -115,4 +124,5 @@ def open_features(path: str | Path) -> Features:
         )
     if attributes["status"] != "ok":
         raise PairFault(attributes["reason"])
-    return Features(path, attributes, Split(path, "train"), Split(path, "test"))
+    train, test = (Split(path, name, memory={} if in_memory else None) for name in SPLITS)
+    return Features(path, attributes, train, test)

@@ -10,7 +10,8 @@ network trained on the task sees them. ``source_class_means``, ``source_class_co
 samples of what the checkpoint was pre-trained on and of the task, and the samples behind it (C,).
 """
 
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property, partial
 
 import numpy as np
 
@@ -63,13 +64,31 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 class FeatureInputs:
     """Arguments by name for one pair; raises :class:`NotApplicable` where the checkpoint has no head.
 
-    ``part``: the number of a random half of the training samples to be limited to.
+    ``part``: the number of a random half of the training samples to be limited to, ``open_file``: what
+    opens a feature file.
     """
 
-    def __init__(self, files: object, params: object, part: int | None = None):
+    def __init__(
+        self,
+        files: object,
+        params: object,
+        part: int | None = None,
+        open_file: Callable[[str], Features] = open_features,
+    ):
         self._files = files
         self._params = params
         self._part = part
+        self._open = open_file
+
+    def halves(self, count: int) -> Iterator["FeatureInputs"]:
+        """Yield the inputs limited to ``count`` random halves of the training samples.
+
+        The halves share what they read. These inputs do not share it with them: a method that is at
+        work on all samples should not need memory for them twice.
+        """
+        open_once = cache(partial(open_features, in_memory=True))
+        for part in range(count):
+            yield FeatureInputs(self._files, self._params, part, open_once)
 
     def _limit(self, features: Features) -> tuple[Split, Split | None]:
         params, train = self._params, features.train
@@ -83,23 +102,23 @@ class FeatureInputs:
 
     @cached_property
     def _splits(self) -> tuple[Split, Split | None]:
-        return self._limit(open_features(self._files.features))
+        return self._limit(self._open(self._files.features))
 
     @cached_property
     def _source_classes(self) -> tuple[np.ndarray, np.ndarray]:
         if not hasattr(self._files, "source"):
             raise NotApplicable("no `source_task` says what the checkpoint was pre-trained on")
-        train = open_features(self._files.source).train
+        train = self._open(self._files.source).train
         return average_classes(train.read("features"), train.read("labels"))
 
     @cached_property
     def _target_classes(self) -> tuple[np.ndarray, np.ndarray]:
-        train = self._limit(open_features(self._files.common))[0]
+        train = self._limit(self._open(self._files.common))[0]
         return average_classes(train.read("features"), train.read("labels"))
 
     def __getitem__(self, name: str) -> np.ndarray | None:
         if name == "reference_features":
-            return self._limit(open_features(self._files.reference))[0].read("features")
+            return self._limit(self._open(self._files.reference))[0].read("features")
         if name.endswith(("_class_means", "_class_counts")):
             classes = self._source_classes if name.startswith("source") else self._target_classes
             return classes[name.endswith("counts")]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ckptrank.errors import NotApplicable
-from ckptrank.features import create_features
+from ckptrank.features import Split, create_features
 from ckptrank.score_inputs import FeatureInputs, average_classes, softmax
 
 LABELS = np.repeat([0, 1], 10)
@@ -48,6 +48,21 @@ def test_the_cap_comes_before_the_holding_out(tmp_path):
     inputs = make_inputs(tmp_path, score_on="train", held_out=True, cap=5)
     assert (len(inputs["features"]), len(inputs["eval_features"])) == (8, 2)
     assert len(make_inputs(tmp_path, cap=5)["eval_features"]) == 20
+
+
+def test_halves_read_each_dataset_once_and_differ(tmp_path, monkeypatch):
+    inputs = make_inputs(tmp_path, score_on="train", held_out=True)
+    alone = [FeatureInputs(inputs._files, inputs._params, part)["features"] for part in range(3)]
+    read, load = [], Split._load
+    monkeypatch.setattr(
+        Split, "_load", lambda split, name: read.append((split.name, name)) or load(split, name)
+    )
+    halves = [(half["features"], half["eval_features"]) for half in inputs.halves(3)]
+    assert sorted(read) == [("train", "features"), ("train", "labels")]
+    for (features, held), expected in zip(halves, alone, strict=True):
+        np.testing.assert_array_equal(features, expected)
+        assert len(features) + len(held) == 10
+    assert len({features.tobytes() for features, _ in halves}) == 3
 
 
 def test_a_head_gives_probabilities_and_hard_labels(tmp_path):
