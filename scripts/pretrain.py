@@ -7,7 +7,7 @@ import numpy as np
 from ckptrank.device import acquire_device
 from ckptrank.errors import PairFault
 from ckptrank.files import read_json, write_json
-from ckptrank.log import progress, run_job
+from ckptrank.log import run_job, training_progress
 from ckptrank.seeds import seed_from
 from ckptrank.weights import load_weights
 from ckptrank.zoo.cards import describe_run, save_stage
@@ -29,16 +29,13 @@ with run_job(snakemake) as log:
     train, validation = run.get("train"), run.get("validation")
     seed = run.get("seed", seed_from("pretrain", name))
 
-    bar = progress(None, description=run["objective"], unit="step", total=run["steps"])
-
-    def report(step: int, loss: float) -> None:
-        bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
-        bar.update(step - bar.n)
-
     card = describe_run(name, run, seed)
     try:
         start = snakemake.input.get("start")
-        with acquire_device(snakemake.params.device, snakemake.threads) as device:
+        with (
+            acquire_device(snakemake.params.device, snakemake.threads) as device,
+            training_progress(run["objective"], run["steps"]) as report,
+        ):
             stages = pretrain(
                 architecture=run["architecture"],
                 objective=run["objective"],
@@ -55,7 +52,6 @@ with run_job(snakemake) as log:
                 device=device,
                 progress=report,
             )
-        bar.close()
         card["stages"] = [
             save_stage(folder, stage, f"{stage.fraction:g}.safetensors") for stage in stages
         ]

@@ -7,12 +7,10 @@ import numpy as np
 from ckptrank.device import acquire_device
 from ckptrank.errors import PairFault
 from ckptrank.files import write_json
-from ckptrank.log import run_job
+from ckptrank.log import run_job, training_progress
 from ckptrank.seeds import seed_from
 from ckptrank.zoo.cards import describe_run, save_stage
 from ckptrank.zoo.pretrain_domains import DomainImages, pretrain_domains
-
-LOG_EVERY = 20
 
 with run_job(snakemake) as log:
     name, run = snakemake.params.name, snakemake.params.run
@@ -20,10 +18,6 @@ with run_job(snakemake) as log:
     folder.mkdir(parents=True)
     train, validation = run.get("train"), run.get("validation")
     seed = run.get("seed", seed_from("pretrain", name))
-
-    def report(step: int, loss: float) -> None:
-        if step % LOG_EVERY == 0 or step == run["steps"]:
-            log.info("step %d of %d: loss %.4f", step, run["steps"], loss)
 
     def read(source: str, part: str, count: int | None) -> np.ndarray:
         return np.load(Path(source) / f"{part}.npy")[:count]
@@ -39,7 +33,10 @@ with run_job(snakemake) as log:
         for domain, source in zip(run["domains"], snakemake.input.data, strict=True)
     }
     try:
-        with acquire_device(snakemake.params.device, snakemake.threads) as device:
+        with (
+            acquire_device(snakemake.params.device, snakemake.threads) as device,
+            training_progress(run["sharing"], run["steps"]) as report,
+        ):
             stages = pretrain_domains(
                 architecture=run["architecture"],
                 sharing=run["sharing"],

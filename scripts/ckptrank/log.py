@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -122,3 +122,15 @@ def progress(
         mininterval=5,
         **options,
     )
+
+
+@contextmanager
+def training_progress(description: str, steps: int) -> Iterator[Callable[[int, float], None]]:
+    """Yield a function to call with the number of steps done and the loss; it moves a bar of them."""
+    with progress(None, description=description, unit="step", total=steps) as bar:
+
+        def report(step: int, loss: float) -> None:
+            bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            bar.update(step - bar.n)
+
+        yield report

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -101,12 +102,7 @@ def pretrain(
         raise ValueError(f"labelled_fraction: must lie in (0, 1], got {labelled_fraction}")
     losses: list[float] = []
     checkpoints: list[Stage] = []
-    cuda_devices = [device] if torch.device(device).type == "cuda" else []
-    with (
-        torch.random.fork_rng(cuda_devices),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         network = build(architecture)
         if start is not None:
             load_into(network, start, "start")
@@ -143,6 +139,18 @@ def pretrain(
                     )
                     checkpoints.append(checkpoint)
     return checkpoints
+
+
+@contextmanager
+def seeded(seed: int, device: str | torch.device) -> Iterator[None]:
+    """Seed Torch and make cuDNN deterministic; leave Torch's global random state as it was."""
+    cuda_devices = [device] if torch.device(device).type == "cuda" else []
+    with (
+        torch.random.fork_rng(cuda_devices),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+    ):
+        torch.manual_seed(seed)
+        yield
 
 
 def stage_steps(steps: int, stages: Sequence[float]) -> list[int]:

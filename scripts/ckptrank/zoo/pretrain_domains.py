@@ -21,6 +21,7 @@ from ckptrank.zoo.pretrain import (
     expert_optimiser,
     measure_accuracy,
     normalise,
+    seeded,
 )
 
 
@@ -73,12 +74,7 @@ def pretrain_domains(
     if not 2 <= batch_size <= samples_per_epoch:
         raise ValueError(f"batch_size: must lie in 2..{samples_per_epoch}, got {batch_size}")
     losses: list[float] = []
-    cuda_devices = [device] if torch.device(device).type == "cuda" else []
-    with (
-        torch.random.fork_rng(cuda_devices),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         network = give_domains(build(architecture), len(domains), sharing)
         network.to(device, memory_format=torch.channels_last)
         heads = nn.ModuleList(
