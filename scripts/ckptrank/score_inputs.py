@@ -17,6 +17,7 @@ import numpy as np
 
 from ckptrank.errors import NotApplicable
 from ckptrank.features import Features, Split, open_features
+from ckptrank.measures.gram import class_sums
 from ckptrank.sampling import cap_per_class, halve, hold_out
 from ckptrank.seeds import seed_from
 
@@ -48,9 +49,8 @@ def average_classes(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarra
 
     In a 0/1 label matrix (N, C) a sample counts for each of its classes.
     """
-    members = labels if labels.ndim == 2 else np.eye(labels.max() + 1, dtype=np.uint8)[labels]
-    counts = members.sum(axis=0, dtype=np.int64)
-    sums = members.T.astype(np.float64) @ features.astype(np.float64)
+    counts = labels.sum(axis=0, dtype=np.int64) if labels.ndim == 2 else np.bincount(labels)
+    sums = class_sums(features, labels, len(counts))
     return sums / np.maximum(counts, 1)[:, None], counts
 
 
