@@ -22,6 +22,11 @@ _COSTS = {
 }
 
 
+def _write(value: str) -> str:
+    """Return the Vega expression that writes a number: 300k, but 0.6 rather than 600m."""
+    return f"format({value}, {value} < 1 ? '.3~g' : '.3~s')"
+
+
 def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
     """Return a page: rank with its interval against a cost, with a menu for the cost."""
     ranked, names = ranking.ranked, ranking.names()
@@ -46,14 +51,23 @@ def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
     menu = make_menu("cost", "Against ", list(costs), costs, next(iter(costs)))
     base = (
         alt.Chart(alt.NamedData("points"))
-        .transform_calculate(Cost="datum[cost]")
+        .transform_calculate(
+            Cost="datum[cost]",
+            **{
+                f"{key} shown": f"isValid(datum.{key}) ? {_write(f'datum.{key}')} : ''"
+                for key in costs
+            },
+        )
         .transform_filter("isValid(datum.Cost) && datum.Cost > 0")
     )
     x = alt.X(
         "Cost:Q",
         scale=alt.Scale(type="log", padding=15, nice=False),
         axis=alt.Axis(
-            title="Cost, as chosen above (logarithmic)", format="~s", tickCount=6, grid=False
+            title="Cost, as chosen above (logarithmic)",
+            labelExpr=_write("datum.value"),
+            tickCount=6,
+            grid=False,
         ),
     )
     scale = alt.Scale(reverse=True, domain=[0.5, len(ranked) + 0.5], nice=False)
@@ -72,7 +86,7 @@ def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
             alt.Tooltip("Rank:Q", format="d"),
             alt.Tooltip("Low:Q", format="d", title="95 % from"),
             alt.Tooltip("High:Q", format="d", title="to"),
-            *(alt.Tooltip(f"{key}:Q", format=".3~s", title=title) for key, title in costs.items()),
+            *(alt.Tooltip(f"{key} shown:N", title=title) for key, title in costs.items()),
             "Licence:N",
         ],
     )
