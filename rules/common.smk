@@ -210,6 +210,27 @@ def get_sweep_runtime(runs):
     return get_runtime(min(limit, 60 + round(images / 300 / 60)))
 
 
+def get_score_params(method, measures, script="score.py"):
+    """What a job that scores measures of a method is told beside its pairs and its protocol."""
+    module_name, function_name = locate(method)
+    return {
+        "method": method,
+        "module": module_name,
+        "function": function_name,
+        "inputs": METHODS[method].inputs,
+        "held_out": METHODS[method].held_out,
+        "measures": measures,
+        "device": config["compute"]["device"],
+        "code": digest_code(script, module_name),
+    }
+
+
+def get_score_memory(method, base):
+    """Memory in MB to score a pair: ``base`` and its inputs, or what PyTorch's workers have for base."""
+    torch = METHODS[method].stack == "torch"
+    return get_memory(config["compute"]["worker_memory_mb"] if torch else base, 6)
+
+
 def get_gpus(wanted=True):
     """How many GPUs a job that can use one asks for: 1 or, where the config asks for none, 0.
 

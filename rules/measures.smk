@@ -22,27 +22,13 @@ for job, (method, measures) in METHOD_JOBS.items():
         resources:
             gpu=get_gpus(METHODS[method].gpu),
             gpu_model=get_gpu_model(METHODS[method].gpu),
-            mem_mb=get_memory(
-                (
-                    config["compute"]["worker_memory_mb"]
-                    if METHODS[method].stack == "torch"
-                    else 1000
-                ),
-                6,
-            ),
+            mem_mb=get_score_memory(method, 1000),
             runtime=get_runtime(30 if get_score_group(method) else 240),
         params:
+            **get_score_params(method, measures),
             checkpoint=lambda wildcards: wildcards.checkpoint,
             task=lambda wildcards: wildcards.task,
-            method=method,
-            module=locate(method)[0],
-            function=locate(method)[1],
-            inputs=METHODS[method].inputs,
-            held_out=METHODS[method].held_out,
-            measures=measures,
             protocol=config["protocol"],
-            device=config["compute"]["device"],
-            code=digest_code("score.py", locate(method)[0]),
         script:
             "../scripts/score.py"
 

@@ -146,6 +146,7 @@ for cap, samples in ZOO_CAPS.items():
                     disk_mb=get_disk(1000, 0),
                     runtime=get_runtime(240),
                 params:
+                    **get_score_params(method, measures, "score_pairs.py"),
                     tasks=get_batch_tasks(batch),
                     checkpoints=ZOO["checkpoints"],
                     sources={
@@ -153,15 +154,7 @@ for cap, samples in ZOO_CAPS.items():
                         for name in ZOO["checkpoints"]
                         if "source_class_means" in METHODS[method].inputs
                     },
-                    method=method,
-                    module=locate(method)[0],
-                    function=locate(method)[1],
-                    inputs=METHODS[method].inputs,
-                    held_out=METHODS[method].held_out,
-                    measures=measures,
                     protocol={"score_on": "train", "samples_per_class": samples},
-                    device=config["compute"]["device"],
-                    code=digest_code("score_pairs.py", locate(method)[0]),
                 script:
                     "../scripts/score_pairs.py"
 
