@@ -11,7 +11,10 @@ from ckptrank.tasks.store import open_task
 
 
 class NetworkInputs:
-    """``network`` (loaded afresh each time), ``train``, ``test``, ``classes``, ``forward_flops``, ``seed``, ``device``."""
+    """``network`` (loaded afresh each time), ``train``, ``test``, ``classes``, ``forward_flops``, ``layer``, ``seed``, ``device``.
+
+    ``layer``: the checkpoint's ``gradient_layer``; None: for the method to find.
+    """
 
     def __init__(self, files: object, params: object, threads: int, device: object = None):
         self._folder = files.checkpoint
@@ -41,6 +44,8 @@ class NetworkInputs:
             return self._task.classes
         if name == "forward_flops":
             return self._card["forward_flops"]
+        if name == "layer":
+            return self._card.get("gradient_layer")
         if name == "seed":
             return seed_from("score", self._params.task, self._params.checkpoint)
         if name == "device":

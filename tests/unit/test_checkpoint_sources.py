@@ -5,7 +5,9 @@ import hashlib
 import logging
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -16,12 +18,18 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision import models
 
+from ckptrank import network_inputs
 from ckptrank.checkpoints import SOURCES, WEIGHTS, get_source, load_network
 from ckptrank.checkpoints import timm as timm_source
 from ckptrank.checkpoints import torchvision as torchvision_source
 from ckptrank.checkpoints.network import Preprocessing
 from ckptrank.checkpoints.timm_tags import describe_tag
 from ckptrank.errors import PairFault
+from ckptrank.images import LabelledImages
+from ckptrank.measures.accounting import recording
+from ckptrank.measures.lgc import lgc
+from ckptrank.measures.registry import METHODS
+from ckptrank.network_inputs import NetworkInputs
 
 SCHEMAS = Path(__file__).parents[2] / "rules" / "schemas"
 # A small network in place of the file that a name stands for.
@@ -265,6 +273,26 @@ def test_a_layer_is_read_by_its_name_and_what_follows_is_dropped(tmp_path, fetch
     assert all(p.grad is not None for p in network.backbone.parameters())
 
 
+@pytest.mark.parametrize("layer", [None, "layer3.0.conv1"])
+def test_lgc_takes_the_layer_that_a_checkpoint_names(tmp_path, fetched, monkeypatch, layer):
+    state = make(f"timm/{TINY_TIMM}").state_dict()
+    # what timm sets to zero keeps every gradient of an untrained block at zero
+    fetched(
+        {key: torch.ones_like(v) if key.endswith("bn2.weight") else v for key, v in state.items()}
+    )
+    given = {} if layer is None else {"gradient_layer": layer}
+    card, _ = prepare(tmp_path, source="timm", model=TINY_TIMM, **given)
+    assert card["gradient_layer"] == layer
+    monkeypatch.setattr(network_inputs, "open_task", lambda folder: None)
+    files = SimpleNamespace(checkpoint=tmp_path / "checkpoint", task=None)
+    inputs = NetworkInputs(files, None, 1, torch.device("cpu"))
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    asked = {name: inputs[name] for name in METHODS["lgc"].inputs if name != "train"}
+    with recording() as record:
+        lgc(train=LabelledImages(pixels, np.arange(4) % 2), **asked)
+    assert record.notes["layer"] == (layer or "layer4.0.conv2")
+
+
 @pytest.mark.parametrize(
     ("pooling", "expected"),
     [("cls", lambda tokens: tokens[:, 0]), ("mean", lambda tokens: tokens.mean(1))],
@@ -290,6 +318,10 @@ def test_tokens_are_pooled_as_asked(tmp_path, fetched, pooling, expected):
     ("fields", "message"),
     [
         ({"feature_layer": "layer9"}, "no layer 'layer9'; its parts are conv1, bn1"),
+        (
+            {"gradient_layer": "layer4.0.bn1"},
+            "no convolution or linear layer 'layer4.0.bn1'; the last",
+        ),
         ({"feature_layer": "layer2", "pooling": "cls"}, r"shape \(1, 128, 22, 22\) by 'cls'"),
         ({"arguments": {"depth": 3}}, "depth"),
         ({"model": "resnet10t.a1_in1k"}, "Invalid pretrained tag"),

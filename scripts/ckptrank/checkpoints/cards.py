@@ -61,6 +61,8 @@ def store(
     if parts.headless:
         logger.info("no head: %s", parts.headless)
     pruned = prune(parts.backbone, image)
+    if "gradient_layer" in definition:
+        _check_gradient_layer(parts.backbone, definition["gradient_layer"])
     head = parts.head
     save_weights(
         folder / WEIGHTS, parts.backbone.state_dict(), None if head is None else head.state_dict()
@@ -79,6 +81,7 @@ def store(
         "parameters": count_parameters(parts.backbone),
         "forward_flops": count_forward_flops(parts.backbone, image.shape[1:]),
         "feature_layer": parts.layer,
+        "gradient_layer": definition.get("gradient_layer"),
         "preprocessing": preprocessing.to_dict(),
         "sha256": sha256_of(folder / WEIGHTS),
         "library": library,
@@ -102,6 +105,15 @@ def assemble(model: nn.Module, card: dict, folder: Path) -> Network:
         load_into(head, head_state, folder / WEIGHTS, "head.")
     preprocessing = Preprocessing.from_dict(card["preprocessing"])
     return Network(parts.backbone, card["dimension"], head, preprocessing)
+
+
+def _check_gradient_layer(backbone: nn.Module, name: str) -> None:
+    known = [n for n, m in backbone.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    if name not in known:
+        raise PairFault(
+            f"gradient_layer: the network has no convolution or linear layer {name!r}; the last are "
+            f"{', '.join(known[-3:])}"
+        )
 
 
 @torch.inference_mode()

@@ -79,7 +79,7 @@ METHODS: dict[str, Method] = {
     "lgc": Method(
         "LGC",
         "model_zoo",
-        inputs=("network", "train", "device", "forward_flops"),
+        inputs=("network", "train", "device", "forward_flops", "layer"),
         stack="torch",
         gpu=True,
         reference="Deshpande et al. 2021, equations 7 and 8",
