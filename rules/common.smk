@@ -297,11 +297,10 @@ def get_gathered_files():
     ]
 
 
-def get_measure_table(jobs):
-    """What the tables say of each measure that some jobs score, in the order of the config."""
+def get_measure_table(jobs, order=()):
+    """What the tables say of each measure of some (method, measures), those in ``order`` first."""
     rows = {}
-    for job in jobs:
-        name, measures = METHOD_JOBS[job]
+    for name, measures in jobs:
         method = METHODS[name]
         for measure, params in measures.items():
             rows[measure] = {
@@ -313,8 +312,8 @@ def get_measure_table(jobs):
                 "held_out": method.held_out,
                 "params": params,
             }
-    order = [name for name in config["select"]["measures"] if name in rows]
-    return [rows[name] for name in dict.fromkeys([*order, *rows])]
+    first = [name for name in order if name in rows]
+    return [rows[name] for name in dict.fromkeys([*first, *rows])]
 
 
 def get_score_files(jobs, groups=None):

@@ -118,24 +118,6 @@ def get_zoo_scores():
     ]
 
 
-def get_zoo_measures():
-    """What the table says of each measure, in the order of the config."""
-    rows = {}
-    for method, measures in ZOO_JOBS[ZOO_MAIN_CAP].values():
-        entry = METHODS[method]
-        for measure, params in measures.items():
-            rows[measure] = {
-                "measure": measure,
-                "method": method,
-                "title": config["measures"][measure].get("title", entry.title),
-                "family": entry.family,
-                "reference": entry.reference,
-                "held_out": entry.held_out,
-                "params": params,
-            }
-    return [rows[name] for name in ZOO["measures"]]
-
-
 ZOO_TABLES = [
     *("checkpoints", "tasks", "ground_truth", "scores", "measures"),
     *("similarity", "shots"),

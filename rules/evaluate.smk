@@ -34,7 +34,9 @@ rule collect:
             task: config["tasks"][task].get("title", task)
             for task in config["select"]["tasks"]
         },
-        measures=get_measure_table(MEASURE_JOBS),
+        measures=get_measure_table(
+            [METHOD_JOBS[job] for job in MEASURE_JOBS], config["select"]["measures"]
+        ),
         pooled=[name for name in config["select"]["measures"] if name == "consensus"]
         + config["select"]["baselines"],
         consensus=config["evaluation"]["consensus"],
@@ -98,7 +100,7 @@ rule collect_nleep_grid:
         mem_mb=get_memory(1000, 2),
         runtime=get_runtime(30),
     params:
-        measures=get_measure_table(GRID_JOBS),
+        measures=get_measure_table([METHOD_JOBS[job] for job in GRID_JOBS]),
         pooled=[],
         consensus=[],
         protocol=config["protocol"],

@@ -246,7 +246,7 @@ rule collect_model_zoo:
         titles={
             task: config["tasks"][task].get("title", task) for task, *_ in ZOO_TASKS
         },
-        measures=get_zoo_measures(),
+        measures=get_measure_table(ZOO_JOBS[ZOO_MAIN_CAP].values(), ZOO["measures"]),
         protocol={"score_on": "train", "samples_per_class": ZOO_CAPS[ZOO_MAIN_CAP]},
         code=digest_code("collect_model_zoo.py"),
     script:
