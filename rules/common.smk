@@ -1,7 +1,6 @@
 import json
 import re
 import sys
-from csv import DictReader
 from functools import partial
 from hashlib import sha256
 from pathlib import Path

@@ -1,4 +1,6 @@
 # What rank.smk is made of: the stages of successive halving and their files.
+from csv import DictReader
+
 RANK_JOBS = get_jobs_of_methods(config["rank"]["measures"])
 BUDGET = {
     str(stage["samples_per_class"]): stage["keep"] for stage in config["rank"]["budget"]
