@@ -3,11 +3,11 @@
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from page_text import Text
 from zoo_tables import HOSTILE, build_tables, write_tables
 
 from ckptrank.model_zoo.experiments import run_experiments
@@ -27,27 +27,6 @@ from ckptrank.report.tables import to_csv
 TABLES = build_tables(targets=("objects", "tissue"), shots=("5", "full"), networks=("multi_bn",))
 LARGEST = 1_400_000
 """What Chromium opens inside Snakemake's single-file report, in bytes."""
-
-
-class Text(HTMLParser):
-    """The visible text of a page, and how often each of its elements occurs."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.parts, self.tags, self._hidden = [], [], False
-        self.feed(page)
-        self.text = " ".join(" ".join(self.parts).replace("\xa0", " ").split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._hidden = tag in ("style", "script")
-
-    def handle_endtag(self, tag):
-        self._hidden = False
-
-    def handle_data(self, data):
-        if not self._hidden:
-            self.parts.append(data)
 
 
 def write_run(folder, tables=TABLES):

@@ -7,7 +7,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from frames import GROUPS, HOSTILE, build_frames, build_provenance, build_stages
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
+from page_text import Text
 
 from ckptrank.baselines import BASELINES
 from ckptrank.measures.registry import METHODS
@@ -40,27 +40,6 @@ from ckptrank.report.templating import render
 
 FRAMES = build_frames()
 ALL = "I+II+III"
-
-
-class Text(HTMLParser):
-    """The visible text of a page, and the names of its elements."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.parts, self.tags, self._hidden = [], [], False
-        self.feed(page)
-        self.text = " ".join(" ".join(self.parts).replace("\xa0", " ").split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self._hidden = tag in ("style", "script")
-
-    def handle_endtag(self, tag):
-        self._hidden = False
-
-    def handle_data(self, data):
-        if not self._hidden:
-            self.parts.append(data)
 
 
 def landing(frames=FRAMES, **options):
