@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CODE = ("Snakefile", "config.yaml", "presets", "profiles", "reports", "rules", "envs", "scripts")
+TIMES = ("seconds", "versions")
 GENERATED = shutil.ignore_patterns("__pycache__", "report.html", "report.zip")
 
 
@@ -52,3 +53,12 @@ def make_workspace(folder: Path) -> Workspace:
         else:
             shutil.copyfile(ROOT / name, folder / name)
     return Workspace(folder)
+
+
+def drop_times(value):
+    """Return the content of a result without what may differ between two equal runs."""
+    if isinstance(value, dict):
+        return {key: drop_times(part) for key, part in value.items() if key not in TIMES}
+    if isinstance(value, list):
+        return [drop_times(part) for part in value]
+    return value

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from throwaway import Cluster, wait_until
+from workspaces import drop_times
 
 PARTITIONS = """\
 partitions:
   cpu: {max_runtime: 1440, max_mem_mb: 60000, max_threads: 8, max_gpu: 0}
   gpu: {max_runtime: 1440, max_mem_mb: 60000, max_threads: 8, max_gpu: 4, available_gpu_models: {a100: 2, t4: 2}}
 """
-TIMES = ("seconds", "versions")
 
 
 @dataclass
@@ -150,14 +150,6 @@ def find_scripts(job: str) -> list[int]:
         if is_script and f"SLURM_JOB_ID={job}".encode() in variables:
             found.append(int(process.name))
     return found
-
-
-def drop_times(value):
-    if isinstance(value, dict):
-        return {key: drop_times(part) for key, part in value.items() if key not in TIMES}
-    if isinstance(value, list):
-        return [drop_times(part) for part in value]
-    return value
 
 
 def count_at_once(jobs: list[dict]) -> int:

@@ -8,11 +8,9 @@ import subprocess
 import time
 
 import pytest
-from workspaces import make_workspace
+from workspaces import drop_times, make_workspace
 
 pytestmark = pytest.mark.workflow
-
-TIMES = ("seconds", "versions")
 
 
 def read_results(folder):
@@ -26,14 +24,6 @@ def read_results(folder):
         for path in folder.glob(pattern):
             found[str(path.relative_to(folder))] = drop_times(json.loads(path.read_text()))
     return found
-
-
-def drop_times(value):
-    if isinstance(value, dict):
-        return {key: drop_times(part) for key, part in value.items() if key not in TIMES}
-    if isinstance(value, list):
-        return [drop_times(part) for part in value]
-    return value
 
 
 def planned_jobs(output):
