@@ -10,6 +10,8 @@ from ckptrank.finetune import Recipe, finetune, get_budgets, make_recipe, rows_o
 from ckptrank.images import LabelledImages
 from ckptrank.measures.accounting import recording
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 TRAIN, TEST = make_images(24), make_images(30, seed=1)
 
@@ -24,11 +26,6 @@ def run(network=None, train=TRAIN, test=TEST, **options):
         **options,
     }
     return finetune(network or make_network(), train, test, **options)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
 
 
 def test_it_learns_and_reports_every_budget():

@@ -8,13 +8,10 @@ from networks import make_images, make_network
 from ckptrank.finetune import Recipe
 from ckptrank.tracing import STAGES, compare_features, linear_cka, trace_features
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TRAIN, TEST = make_images(24), make_images(6, seed=1)
 ROWS = np.arange(0, 24, 2)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
 
 
 def features(seed, samples=40, dimensions=6):

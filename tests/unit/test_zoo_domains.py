@@ -11,15 +11,9 @@ from ckptrank.zoo.architectures import build
 from ckptrank.zoo.domains import AdaptedConvolution, DomainNorm, activate, fold, give_domains
 from ckptrank.zoo.pretrain_domains import DomainImages, draw_epochs, pretrain_domains
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ARCHITECTURES = ["resnet_half", "vgg_half", "mobilenet_half", "inception"]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_trained(architecture, sharing, domains=3):
