@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from test_config import ROOT, SCHEMAS, faults_of, load, merge
+from test_config import ROOT, SCHEMAS, faults_of, load, merge, put
 
 from ckptrank.workflow.config import check_config
 from ckptrank.workflow.model_zoo import add_few_shot_tasks, describe_experts, list_zoo_tasks
@@ -82,66 +82,56 @@ def test_other_checkpoints_are_described_by_the_config(config):
     assert facts["pretrained"]
 
 
-def set_at(path, value):
-    def change(config):
-        *places, last = path.split(".")
-        for place in places:
-            config = config[place]
-        config[last] = value
-
-    return change
-
-
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (set_at("model_zoo.targets", ["zoo-digit"]), "no 'zoo-digit' under `tasks`"),
+        (put("model_zoo/targets", ["zoo-digit"]), "no 'zoo-digit' under `tasks`"),
         (
-            set_at("model_zoo.targets", ["zoo-objects"]),
+            put("model_zoo/targets", ["zoo-objects"]),
             "few_shot_targets: zoo-objects is in targets",
         ),
-        (set_at("model_zoo.shown", ["shape"]), "model_zoo.shown: no 'shape' under `checkpoints`"),
-        (set_at("model_zoo.measures", []), "model_zoo.measures: none"),
-        (set_at("model_zoo.measures", ["consensus"]), "no 'consensus' under `measures`"),
-        (set_at("model_zoo.recipe", "papers"), "model_zoo.recipe: no 'papers' under `recipes`"),
-        (set_at("model_zoo.big_source", "imagenet"), "no single-domain expert of 'imagenet'"),
-        (set_at("model_zoo.ablation", ["gcb"]), "model_zoo.ablation: 'gcb' is not in"),
-        (set_at("model_zoo.caps", [25, 25]), "model_zoo.caps: 25 listed twice"),
-        (set_at("model_zoo.tasks_per_job", 0), "model_zoo.tasks_per_job: 0 is less than"),
+        (put("model_zoo/shown", ["shape"]), "model_zoo.shown: no 'shape' under `checkpoints`"),
+        (put("model_zoo/measures", []), "model_zoo.measures: none"),
+        (put("model_zoo/measures", ["consensus"]), "no 'consensus' under `measures`"),
+        (put("model_zoo/recipe", "papers"), "model_zoo.recipe: no 'papers' under `recipes`"),
+        (put("model_zoo/big_source", "imagenet"), "no single-domain expert of 'imagenet'"),
+        (put("model_zoo/ablation", ["gcb"]), "model_zoo.ablation: 'gcb' is not in"),
+        (put("model_zoo/caps", [25, 25]), "model_zoo.caps: 25 listed twice"),
+        (put("model_zoo/tasks_per_job", 0), "model_zoo.tasks_per_job: 0 is less than"),
         (
-            set_at("model_zoo.architectures", ["expert-resnet-mixture"]),
+            put("model_zoo/architectures", ["expert-resnet-mixture"]),
             "model_zoo.architectures: expert-resnet-mixture is in checkpoints already",
         ),
         (
-            set_at("recipes.model_zoo_miniature.decay_epochs", [6, 12]),
+            put("recipes/model_zoo_miniature/decay_epochs", [6, 12]),
             "recipes.model_zoo_miniature.decay_epochs: 12 is not before the last of 12 epochs",
         ),
         (
-            set_at("tasks.zoo-objects-5-shot", {"source": "builtin", "name": "objects"}),
+            put("tasks/zoo-objects-5-shot", {"source": "builtin", "name": "objects"}),
             "tasks.zoo-objects-5-shot: the name is taken",
         ),
         (
-            set_at("zoo.expert-vgg-mixture-letters.start", "expert-resnet-mixture"),
+            put("zoo/expert-vgg-mixture-letters/start", "expert-resnet-mixture"),
             "start: expert-resnet-mixture is a resnet_half, not a vgg_half",
         ),
         (
-            set_at("zoo.expert-vgg-mixture.start", "expert-vgg-mixture-letters"),
+            put("zoo/expert-vgg-mixture/start", "expert-vgg-mixture-letters"),
             "zoo.expert-vgg-mixture.start: leads back to expert-vgg-mixture",
         ),
         (
-            set_at("zoo.expert-vgg-mixture.start", "experts-shared"),
+            put("zoo/expert-vgg-mixture/start", "experts-shared"),
             "experts-shared is a network of several domains",
         ),
         (
-            set_at("zoo.experts-shared.start", "expert-resnet-mixture"),
+            put("zoo/experts-shared/start", "expert-resnet-mixture"),
             "zoo.experts-shared.start: not for a network of several domains",
         ),
         (
-            set_at("checkpoints.multi-bn-letters.domain", "faces"),
+            put("checkpoints/multi-bn-letters/domain", "faces"),
             "checkpoints.multi-bn-letters.domain: give one of mixture, shapes",
         ),
         (
-            set_at("checkpoints.expert-vgg-letters.domain", "letters"),
+            put("checkpoints/expert-vgg-letters/domain", "letters"),
             "checkpoints.expert-vgg-letters.domain: run expert-vgg-letters has one domain only",
         ),
     ],
