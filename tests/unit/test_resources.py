@@ -38,7 +38,7 @@ def test_a_gpu_is_asked_for_only_where_the_config_does_and_never_two(rule):
     asked = re.findall(r"\bgpu=(\w+)", RULES[rule])
     assert set(asked) <= {"get_gpus"}
     assert len(re.findall(r"\bgpu_model=get_gpu_model", RULES[rule])) == len(asked) <= 1
-    uses_device = re.search(r"\bdevice=", RULES[rule])
+    uses_device = re.search(r"\bdevice=|\*\*get_score_params\(", RULES[rule])
     assert bool(uses_device) == bool(asked), f"{rule}: device and gpu go together"
 
 
