@@ -7,6 +7,7 @@ ends in ``*`` stands for all of them.
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 
 from ckptrank.measures.registry import METHODS
 
@@ -62,6 +63,7 @@ CHAPTERS = {
 }
 
 
+@cache  # the progress line asks for every rule whenever a job ends
 def find_stage(rule: str, chapter: str) -> str | None:
     """Return a rule's stage; None where the chapter is not made from it."""
     for name, stage in CHAPTERS[chapter].items():
