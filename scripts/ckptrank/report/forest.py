@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 
 from ckptrank.report import theme
+from ckptrank.report.recommending import NOT_MEASURES
 from ckptrank.report.text import fixed
-
-_ASIDES = {"baseline": "baseline", "control": "control"}
 
 
 def interval(entry: Mapping, unit: float = 1, decimals: int = 2) -> str:
@@ -37,7 +36,7 @@ def forest_row(
     """Return the row of a correlation in units of ``unit``, on an axis from ``start`` to ``unit``."""
     return {
         "title": title,
-        "aside": ", ".join(filter(None, (_ASIDES.get(family, ""), aside))),
+        "aside": ", ".join(filter(None, (family if family in NOT_MEASURES else "", aside))),
         "color": theme.FAMILY_COLORS.get(family, theme.GREY),
         "mean": fixed(entry["mean"] / unit),
         "interval": interval(entry, unit),
