@@ -73,7 +73,7 @@ rule render_model_zoo:
 
 
 # Comes after every other job of the chapter but its pages, since it reads their logs.
-rule render_model_zoo_provenance:
+use rule render_rank_provenance as render_model_zoo_provenance with:
     input:
         "results/model_zoo/claims.csv",
     output:
@@ -89,18 +89,7 @@ rule render_model_zoo_provenance:
         "logs/render_model_zoo_provenance.log",
     benchmark:
         "results/benchmarks/render_model_zoo_provenance.tsv"
-    conda:
-        "../envs/report.yaml"
-    envmodules:
-        "ckptrank/report",
-    threads: 1
-    resources:
-        mem_mb=get_memory(1000),
-        disk_mb=get_disk(1000, 0),
-        runtime=get_runtime(10),
     params:
         **get_run_config(),
         chapter="model_zoo",
         code=digest_report("render_chapter_provenance.py"),
-    script:
-        "../scripts/render_chapter_provenance.py"
