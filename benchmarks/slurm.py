@@ -31,31 +31,40 @@ from ckptrank.log import read_job_costs  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "slurm.csv"
 MEASURES = ["lfc", "h_score", "logme", "transrate", "knn", "parc"]
-STAGES = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+STAGES = {f"bench-{percent}": percent / 100 for percent in range(50, 101, 10)}
 PRESET = "slurm_benchmark.yaml"
 
 
 def write_preset(folder: Path) -> None:
     """Write a preset of one pre-training run, six checkpoints cut from it and one small task."""
-    names = {f"bench-{round(100 * stage)}": stage for stage in STAGES}
     run = {"architecture": "resnet_half", "objective": "supervised", "data": "shapes"}
     preset = {
         "select": {"tasks": ["bench"], "groups": ["bench"], "measures": [*MEASURES, "consensus"]},
         "nleep_grid": {"groups": []},
         "evaluation": {"consensus": MEASURES},
         "tasks": {"bench": {"source": "builtin", "name": "digits", "train": 100, "test": 100}},
-        "zoo": {"bench": {**run, "steps": 10, "stages": STAGES, "train": 500, "validation": 100}},
-        "checkpoints": {
-            name: {"source": "zoo", "run": "bench", "stage": stage} for name, stage in names.items()
+        "zoo": {
+            "bench": {
+                **run,
+                "steps": 10,
+                "stages": [*STAGES.values()],
+                "train": 500,
+                "validation": 100,
+            }
         },
-        "groups": {"bench": {"title": "Bench", "checkpoints": [*names], "unranked": []}},
+        "checkpoints": {
+            name: {"source": "zoo", "run": "bench", "stage": stage}
+            for name, stage in STAGES.items()
+        },
+        "groups": {"bench": {"title": "Bench", "checkpoints": [*STAGES], "unranked": []}},
     }
     (folder / "presets" / PRESET).write_text(json.dumps(preset))
 
 
 def list_targets() -> list[str]:
-    pairs = [f"bench/bench-{round(100 * stage)}.json" for stage in STAGES]
-    return [f"results/scores/{measure}/{pair}" for measure in MEASURES for pair in pairs]
+    return [
+        f"results/scores/{measure}/bench/{name}.json" for measure in MEASURES for name in STAGES
+    ]
 
 
 def add_costs(folder: Path, since: float) -> tuple[int, float]:
@@ -106,7 +115,7 @@ def main() -> None:
         workspace = make_workspace(Path(temporary) / "first")
         (workspace.folder / "slurm").symlink_to("profiles/slurm")
         write_preset(workspace.folder)
-        prepared = [f"resources/checkpoints/bench-{round(100 * stage)}" for stage in STAGES]
+        prepared = [f"resources/checkpoints/{name}" for name in STAGES]
         workspace.run("resources/tasks/bench", *prepared, preset=PRESET)
         rules = ["extract_features", *(f"score_{measure}" for measure in MEASURES)]
         apart = [f"{rule}=alone_{rule}" for rule in rules]
