@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from ckptrank.checkpoints.own_code import hash_code
 from ckptrank.files.atomic import read_json
 from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
