@@ -1,7 +1,7 @@
 """What a person decides by: the first checkpoint, who ties with it, and what each would cost."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from ckptrank.text import (
     counted,
     is_number,
     listed,
+    one_decimal,
     percent,
     roughly,
     short_count,
@@ -39,12 +40,17 @@ def answer(ranking: Ranking) -> dict:
     ranked, names = ranking.ranked, ranking.names()
     counts = {"ranked": len(ranked), "failed": len(ranking.failed)}
     if ranked.empty:
-        nothing = dict.fromkeys(("first", "span", "ties_text", "tuned", "agreement", "tuning"), "")
-        return {**nothing, **counts, "ties": [], "cards": []}
+        parts = ("take", "first", "span", "ties_text", "tuned", "agreement", "tuning")
+        nothing = dict.fromkeys(parts, "")
+        return {**nothing, **counts, "by_cost": "", "little": "", "ties": [], "cards": []}
     first = ranked.iloc[0]
+    advice = ranking.facts["advice"]
     candidates = ranked[ranked["with_first"] | (ranked.index == 0)]
     ties = [names[name] for name in candidates["checkpoint"] if name != first["checkpoint"]]
     return {
+        "take": names[advice["take"]],
+        "by_cost": _by_cost(ranking, names) if advice["by_cost"] else "",
+        "little": _little(len(ties), len(ranked)),
         "first": names[first["checkpoint"]],
         "span": span(first["rank_low"], first["rank_high"]),
         "ties": ties,
@@ -52,7 +58,7 @@ def answer(ranking: Ranking) -> dict:
         **counts,
         "tuned": _best_tuned(ranked, names),
         "agreement": _agreement(ranking, first["checkpoint"]),
-        "cards": _cards(candidates, names),
+        "cards": _cards(candidates, names, advice),
         "tuning": _tuning(candidates["finetune_seconds"], first["finetune_seconds"]),
     }
 
@@ -62,6 +68,40 @@ def list_some(names: list[str]) -> str:
     if len(names) <= _LISTED:
         return listed(names)
     return f"{', '.join(names[: _LISTED - 1])} and {len(names) - _LISTED + 1} more"
+
+
+def _little(ties: int, ranked: int) -> str:
+    """Say that more than half of the others may be as good as the first; empty where they are not."""
+    if ranked < 3 or 2 * ties <= ranked - 1:
+        return ""
+    return f"{ties} of {ranked - 1} others may be as good as the first"
+
+
+def _by_cost(ranking: Ranking, names: dict[str, str]) -> dict[str, str]:
+    """Say why another than the first is to be taken: how little tells them apart, and what each costs."""
+    advice, rows = ranking.facts["advice"], ranking.ranked.set_index("checkpoint")
+    if advice["probe"] is None:
+        why = "The scores say little here"
+    else:
+        why = (
+            f"The task is near its ceiling: a linear probe alone reaches {percent(advice['probe'])}"
+        )
+    costs = [
+        f"{significant(rows.loc[advice[which], 'forward_gflops'])} GFLOPs an image"
+        for which in ("take", "first")
+    ]
+    return {
+        "why": f"{why}. {advice['as_good']} of {len(rows)} checkpoints are expected within "
+        f"{points(advice['largest_gap'])} of the first; the measures are off by as much (one standard error: "
+        f"{points(advice['error'])}), and {counted(int(ranking.facts['test_samples']), 'test image')} could not "
+        f"show it (± {points(advice['noise'])})",
+        "costs": f"{costs[0]}; {names[advice['first']]}, the first of the order, {costs[1]}",
+    }
+
+
+def points(fraction: float) -> str:
+    """Write a difference of accuracies: ``1.2 points``."""
+    return f"{one_decimal(100 * fraction)} points"
 
 
 def _agreement(ranking: Ranking, checkpoint: str) -> str:
@@ -97,9 +137,10 @@ def _tuning(candidates: pd.Series, first: float) -> str:
     return text
 
 
-def _cards(candidates: pd.DataFrame, names: dict[str, str]) -> list[dict]:
-    """Return a card for the first and for each candidate that something speaks for."""
-    reasons: dict[str, list[str]] = {candidates["checkpoint"].iloc[0]: ["first choice"]}
+def _cards(candidates: pd.DataFrame, names: dict[str, str], advice: Mapping) -> list[dict]:
+    """Return a card for what is to be taken, the first, and each candidate that something speaks for."""
+    reasons: dict[str, list[str]] = {advice["take"]: ["first choice"]}
+    reasons.setdefault(advice["first"], ["first of the order"])
     if len(candidates) > 1:
         for words, column, higher in _REASONS:
             values = candidates.set_index("checkpoint")[column].dropna()
