@@ -105,7 +105,9 @@ def test_where_most_may_be_as_good_the_page_opens_with_it(ranking, tmp_path):
     assert "say little" not in page_of(ranking, tmp_path)
     tied = with_ranked(ranking, with_first=[True] * 12 + [False] * (len(POOL) - 12))
     lead = page_of(tied, tmp_path).split('<p class="ck-lead">')[1].strip()
-    assert lead.startswith("The scores say little here: 11 of 19 others may be as good as the first.")
+    assert lead.startswith(
+        "The scores say little here: 11 of 19 others may be as good as the first."
+    )
 
 
 def test_without_a_known_error_no_gap_is_shown(ranking, tmp_path):

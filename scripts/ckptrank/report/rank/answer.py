@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
+from ckptrank.rank.words import say_by_cost, say_little
 from ckptrank.report.rank.frames import Ranking
 from ckptrank.text import (
     counted,
     is_number,
     listed,
-    one_decimal,
     percent,
     roughly,
     short_count,
@@ -49,8 +49,8 @@ def answer(ranking: Ranking) -> dict:
     ties = [names[name] for name in candidates["checkpoint"] if name != first["checkpoint"]]
     return {
         "take": names[advice["take"]],
-        "by_cost": _by_cost(ranking, names) if advice["by_cost"] else "",
-        "little": _little(len(ties), len(ranked)),
+        "by_cost": say_by_cost(ranked, ranking.facts, names) if advice["by_cost"] else "",
+        "little": say_little(len(ties), len(ranked)),
         "first": names[first["checkpoint"]],
         "span": span(first["rank_low"], first["rank_high"]),
         "ties": ties,
@@ -68,40 +68,6 @@ def list_some(names: list[str]) -> str:
     if len(names) <= _LISTED:
         return listed(names)
     return f"{', '.join(names[: _LISTED - 1])} and {len(names) - _LISTED + 1} more"
-
-
-def _little(ties: int, ranked: int) -> str:
-    """Say that more than half of the others may be as good as the first; empty where they are not."""
-    if ranked < 3 or 2 * ties <= ranked - 1:
-        return ""
-    return f"{ties} of {ranked - 1} others may be as good as the first"
-
-
-def _by_cost(ranking: Ranking, names: dict[str, str]) -> dict[str, str]:
-    """Say why another than the first is to be taken: how little tells them apart, and what each costs."""
-    advice, rows = ranking.facts["advice"], ranking.ranked.set_index("checkpoint")
-    if advice["probe"] is None:
-        why = "The scores say little here"
-    else:
-        why = (
-            f"The task is near its ceiling: a linear probe alone reaches {percent(advice['probe'])}"
-        )
-    costs = [
-        f"{significant(rows.loc[advice[which], 'forward_gflops'])} GFLOPs an image"
-        for which in ("take", "first")
-    ]
-    return {
-        "why": f"{why}. {advice['as_good']} of {len(rows)} checkpoints are expected within "
-        f"{points(advice['largest_gap'])} of the first; the measures are off by as much (one standard error: "
-        f"{points(advice['error'])}), and {counted(int(ranking.facts['test_samples']), 'test image')} could not "
-        f"show it (± {points(advice['noise'])})",
-        "costs": f"{costs[0]}; {names[advice['first']]}, the first of the order, {costs[1]}",
-    }
-
-
-def points(fraction: float) -> str:
-    """Write a difference of accuracies: ``1.2 points``."""
-    return f"{one_decimal(100 * fraction)} points"
 
 
 def _agreement(ranking: Ranking, checkpoint: str) -> str:
