@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from ckptrank.files.atomic import read_json
+from ckptrank.jobs.fork_server import start as start_fork_server
 from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths

@@ -210,6 +210,15 @@ _COMPARISONS = {
     "tasks": number("count", "where both are defined"),
     "told_apart": flag("the interval excludes 0"),
 }
+_FAMILIES = {
+    "group": text("the group of checkpoints that are compared"),
+    "family": text("a kind of task, of `evaluation.families` in the config"),
+    "measure": text("name of the measure"),
+    "kendall": number("%", "mean Kendall over the tasks of this kind"),
+    "low": number("%", "lower end of its 95 % interval"),
+    "high": number("%", "upper end"),
+    "tasks": number("count", "tasks of this kind on which it is defined"),
+}
 
 
 def _in_folders(name: str, *folders: str) -> tuple[str, ...]:
@@ -273,8 +282,14 @@ COMPARISONS = {
         _in_folders("comparisons", "evaluation"),
         _COMPARISONS,
     ),
+    "families": Table(
+        "a measure on the tasks of a kind, within a group",
+        ("group", "family", "measure"),
+        _in_folders("families", "evaluation"),
+        _FAMILIES,
+    ),
 }
-"""The benchmark's measures, in pairs."""
+"""The benchmark's measures, in pairs, and on each kind of task."""
 FINDINGS = {
     "findings": Table(
         "a finding of the first paper with its verdict, then its parts",

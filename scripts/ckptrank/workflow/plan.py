@@ -392,6 +392,16 @@ class Plan:
         return [*consensus, *select["baselines"]]
 
     @property
+    def families(self) -> dict[str, list[str]]:
+        """The selected tasks of each kind; empty where they are not of two kinds at least."""
+        families = {
+            name: [task for task in self.tasks if task in members]
+            for name, members in self.config["evaluation"]["families"].items()
+        }
+        families = {name: members for name, members in families.items() if members}
+        return families if len(families) > 1 else {}
+
+    @property
     def table_rows(self) -> list[str]:
         """Every row of the tables: the selected measures, then the baselines."""
         select = self.config["select"]
