@@ -10,7 +10,7 @@ from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths
 from ckptrank.workflow.config import ConfigError, complete_config
-from ckptrank.workflow.digest import digest_code
+from ckptrank.workflow.digest import digest_code, digest_data
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.model_zoo_plan import EXPERIMENTS, TABLES, ModelZooPlan
 from ckptrank.workflow.plan import EVALUATION_TABLES, Plan, constrain

@@ -6,7 +6,7 @@ kind of device, else the defaults below. An estimate of a run that was never mad
 two or so; what fine-tuning costs outweighs all else.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,10 +24,34 @@ MEASURE_SECONDS_PER_SAMPLE = 0.002
 JOB_SECONDS = 5
 # Forward GFLOP per image (two per multiply-add) at the usual image size; the longest name that fits.
 GFLOPS = {
-    "resnet18": 3.6, "resnet50": 8.2, "resnet101": 15.7, "resnetv2_101": 15.7, "googlenet": 3.0,
-    "inception_v3": 11.4, "inception_v4": 24.6, "inception_resnet_v2": 26.4, "mobilenet_v2": 0.6,
-    "mobilenetv1": 1.2, "mobilenetv2_050": 0.2, "mobilenetv3_large": 0.4, "mobilenetv3_small": 0.1,
-    "vit_base": 35.1, "vit_small": 9.2, "vgg16": 31.0, "densenet121": 5.7, "convnext_tiny": 8.9,
+    "resnet18": 3.6,
+    "resnet50": 8.2,
+    "resnet101": 15.7,
+    "resnetv2_101": 15.7,
+    "googlenet": 3.0,
+    "inception_v3": 11.4,
+    "inception_v4": 24.6,
+    "inception_resnet_v2": 26.4,
+    "mobilenet_v2": 0.6,
+    "mobilenetv1": 1.2,
+    "mobilenetv2_050": 0.2,
+    "mobilenetv3_large": 0.4,
+    "mobilenetv3_small": 0.1,
+    "vit_base": 35.1,
+    "vit_small": 9.2,
+    "vgg16": 31.0,
+    "densenet121": 5.7,
+    "convnext_tiny": 8.9,
+    "mobilenetv4_conv_small": 0.4,
+    "efficientnet_b0": 0.8,
+    "resnet50_clip": 10.8,
+    "tiny_vit_11m": 3.8,
+    "vit_small_patch14_reg4_dinov2": 12.2,
+}
+# MB of files of weights, by the beginning of the architecture's name.
+MEGABYTES = {
+    "mobilenetv4_conv_small": 15, "efficientnet_b0": 21, "resnet18": 47, "resnet50": 102, "convnext_tiny": 114,
+    "resnet50_clip": 94, "tiny_vit_11m": 80, "vit_small_patch16_224.augreg_in21k": 120, "vit_small": 88,
 }  # fmt: skip
 USUAL_GFLOPS, USUAL_DIMENSION, USUAL_CLASSES, USUAL_MB = 8.2, 2048, 1000, 100
 BUILTIN_GFLOPS, BUILTIN_DIMENSION = 0.01, 128
@@ -136,6 +160,21 @@ def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
     return found
 
 
+def estimate_ranking(
+    root: str | Path, checkpoints: Mapping[str, dict], images: int, *, gpu: bool, cores: int
+) -> tuple[float, dict[str, float]]:
+    """Return the seconds that a forward pass of all checkpoints over the images takes, and MB of each's weights.
+
+    ``checkpoints``: name -> definition. Without an earlier run below ``root`` to go by, speeds are the defaults.
+    """
+    networks = {
+        name: _look_up_network(Path(root), name, given) for name, given in checkpoints.items()
+    }
+    speed = GPU_SPEED if gpu else CPU_SPEED * cores
+    seconds = images * sum(network.flops for network in networks.values()) / speed
+    return seconds, {name: network.megabytes for name, network in networks.items()}
+
+
 def format_estimate(found: Estimate) -> str:
     """Return the estimate as text for a terminal."""
     lines = []
@@ -192,9 +231,15 @@ def _look_up_network(root: Path, name: str, given: dict) -> _Network:
     ):
         return _Network(BUILTIN_GFLOPS * 1e9, BUILTIN_DIMENSION, 1)
     model = str(given.get("model", given.get("architecture", "")))
-    names = sorted((known for known in GFLOPS if model.startswith(known)), key=len)
-    gflops = GFLOPS[names[-1]] if names else USUAL_GFLOPS
-    return _Network(gflops * 1e9, USUAL_DIMENSION + USUAL_CLASSES, USUAL_MB)
+    gflops = _look_up(GFLOPS, model, USUAL_GFLOPS)
+    width = USUAL_DIMENSION + USUAL_CLASSES
+    return _Network(gflops * 1e9, width, _look_up(MEGABYTES, model, USUAL_MB))
+
+
+def _look_up(table: dict[str, float], model: str, usual: float) -> float:
+    """The entry of the longest beginning of a model's name that a table has."""
+    names = [known for known in table if model.startswith(known)]
+    return table[max(names, key=len)] if names else usual
 
 
 def _read_ok(paths: Iterable[Path]) -> Iterable[dict]:
