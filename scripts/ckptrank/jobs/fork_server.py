@@ -49,12 +49,14 @@ def start() -> str:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
         return ""
-    folder = tempfile.mkdtemp(
-        prefix="ckptrank-forks-"
-    )  # a short path: a socket's has 107 bytes at most
+    folder = tempfile.mkdtemp(prefix="ckptrank-forks-")
     address = f"{folder}/socket"
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    try:
+        listener.bind(address)
+    except OSError:
+        shutil.rmtree(folder)
+        return ""
     listener.listen(128)
     # No interrupt reaches it: it ends when its standard input does, which this process holds.
     server = subprocess.Popen(
