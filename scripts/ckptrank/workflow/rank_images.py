@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--run",
+        dest="folder",
         metavar="DIR",
         type=Path,
         help="where the config, the results and the report lie; default: NAME_ranked in the current folder",
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     name = make_name(arguments.images)
-    folder = arguments.run or Path(f"{name}_ranked")
+    folder = arguments.folder or Path(f"{name}_ranked")
     config = folder / "config.yaml"
     if config.exists():
         print(f"Using {config} as it stands; remove it for a new one.")
