@@ -65,7 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
         write_overlay(folder / OVERLAY, checkpoints)
     found = look(arguments.images)
     images = sum(counts.total() for counts in found.counts.values())
-    print(describe_plan(folder, images, checkpoints, missing), flush=True)
+    cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
+    print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
         _rank(folder, arguments.cores, offline=offline)
 
@@ -131,11 +132,14 @@ def write_overlay(path: Path, checkpoints: Mapping[str, dict]) -> None:
 
 
 def describe_plan(
-    folder: Path, images: int, checkpoints: Mapping[str, dict], missing: Sequence[str]
+    folder: Path,
+    images: int,
+    checkpoints: Mapping[str, dict],
+    missing: Sequence[str],
+    cores: int,
 ) -> str:
     """Return what is to be fetched, and how long the run is likely to take."""
     gpu = shutil.which("nvidia-smi") is not None
-    cores = len(os.sched_getaffinity(0))
     seconds, megabytes = estimate_ranking(folder, checkpoints, images, gpu=gpu, cores=cores)
     total = sum(megabytes[name] for name in missing)
     size = f"about {total / 1e3:.1f} GB" if total >= 1000 else f"about {total:.0f} MB"
