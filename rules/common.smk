@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from ckptrank.checkpoints.own_code import hash_code
 from ckptrank.files.atomic import read_json
 from ckptrank.jobs.fork_server import start as start_fork_server
 from ckptrank.measures.registry import module_of
