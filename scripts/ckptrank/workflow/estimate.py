@@ -28,6 +28,8 @@ GFLOPS = {
     "inception_v3": 11.4, "inception_v4": 24.6, "inception_resnet_v2": 26.4, "mobilenet_v2": 0.6,
     "mobilenetv1": 1.2, "mobilenetv2_050": 0.2, "mobilenetv3_large": 0.4, "mobilenetv3_small": 0.1,
     "vit_base": 35.1, "vit_small": 9.2, "vgg16": 31.0, "densenet121": 5.7, "convnext_tiny": 8.9,
+    "resnet_v1_50": 7.0, "resnet_v1_101": 14.4, "inception_v1": 3.0, "inception_v2": 3.9,
+    "mobilenet_v1": 1.1, "mobilenet_v2_035": 0.1, "mobilenet_v3_small": 0.1, "mobilenet_v3_large": 0.4,
 }  # fmt: skip
 USUAL_GFLOPS, USUAL_DIMENSION, USUAL_CLASSES, USUAL_MB = 8.2, 2048, 1000, 100
 BUILTIN_GFLOPS, BUILTIN_DIMENSION = 0.01, 128
