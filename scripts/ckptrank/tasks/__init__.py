@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ckptrank.tasks.source import Source
     from ckptrank.tasks.task import TaskData
 
-SOURCES = ("builtin", "folder", "manifest", "torchvision", "huggingface", "npz")
+SOURCES = ("builtin", "folder", "manifest", "torchvision", "huggingface", "npz", "voc", "coco")
 
 
 def get_source(name: str) -> "Source":

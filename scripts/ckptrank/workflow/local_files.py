@@ -5,6 +5,8 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+PLACES = ("path", "weights", "images", "test_path", "test_images")
+
 
 def find_files(definition: dict) -> list[str]:
     """Return the files that a definition names and that exist: inputs of the job that prepares it.
@@ -29,7 +31,7 @@ def stamp_folders(definition: dict) -> str:
 
 
 def _find_paths(definition: dict) -> list[Path]:
-    given = [definition[key] for key in ("path", "weights") if key in definition]
+    given = [definition[key] for key in PLACES if key in definition]
     return [
         Path(unquote(urlsplit(name).path) if name.startswith("file://") else name).expanduser()
         for name in given
