@@ -245,7 +245,7 @@ class Plan:
         builtin = {"builtin": True, "scratch": library == "builtin"}.get(
             definition["source"], False
         )
-        as_drawn = builtin and "preprocessing" not in definition
+        as_drawn = builtin and not definition.keys() & {"preprocessing", "size"}
         drawn = self.config["tasks"][task]
         return not (as_drawn and drawn["source"] == "builtin" and drawn.get("name") not in LARGER)
 

@@ -7,6 +7,7 @@ import pytest
 from faster_coco_eval.core import mask as codes
 from PIL import Image
 from tests.support.annotations import write_coco, write_voc, write_xml
+from tests.support.pictures import write
 
 from ckptrank.errors import PairFault
 from ckptrank.tasks import load_task
@@ -230,3 +231,28 @@ def test_how_the_test_set_is_given(coco):
         load_coco(coco)
     with pytest.raises(PairFault, match="`test_images` without `test_path`"):
         load_coco(coco, test_fraction=0.5, test_images=str(coco.parent))
+
+
+# Cityscapes
+
+
+def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_path):
+    numbers = np.full((20, 30), 7, np.int32)  # road
+    numbers[2:6, 3:9], numbers[10:15, 20:30], numbers[16:, :4] = 26000, 24001, 26
+    for split in ("train", "val"):
+        write(
+            tmp_path / f"leftImg8bit/{split}/ulm/a_leftImg8bit.png", split == "val", size=(30, 20)
+        )
+        (tmp_path / f"gtFine/{split}/ulm").mkdir(parents=True)
+        path = tmp_path / f"gtFine/{split}/ulm/a_gtFine_instanceIds.png"
+        Image.fromarray(numbers).save(path)
+    task = load_task({"source": "cityscapes", "path": str(tmp_path)})
+    assert task.classes == ("person", "car")
+    objects = task.train_objects
+    assert objects.boxes.tolist() == [[0, 16, 4, 20], [20, 10, 30, 15], [3, 2, 9, 6]]
+    assert objects.labels.tolist() == [1, 0, 1]
+    assert objects.crowd.tolist() == [True, False, False]
+    np.testing.assert_array_equal(decode(objects, 2), numbers == 26000)
+    path.unlink()
+    with pytest.raises(PairFault, match=r"a_gtFine_instanceIds\.png: cannot be read"):
+        load_task({"source": "cityscapes", "path": str(tmp_path)})
