@@ -69,10 +69,15 @@ zip: run ## the same, and write reports/report.zip: a folder of pages, for large
 	$(SNAKEMAKE) $(REPORT) reports/report.zip > /dev/null
 	echo "The report is in $(CURDIR)/reports/report.zip"
 
-rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (PRESET=)
+ifdef IMAGES
+rank: $(VENV)/installed
+	ckptrank rank "$(IMAGES)" $(if $(RUN),--run "$(RUN)") --cores $(CORES)
+else
+rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (IMAGES=FOLDER or PRESET=)
 	$(SNAKEMAKE) rank
 	$(SNAKEMAKE) rank $(REPORT) reports/rank.html > /dev/null
 	echo "The report is in $(CURDIR)/reports/rank.html"
+endif
 
 zoo-demo: PRESET = presets/zoo_demo.yaml
 zoo-demo: $(VENV)/installed ## run the model zoo's benchmark, write reports/report.html (15 minutes on 2 cores)

@@ -34,6 +34,12 @@ include: "rules/report.smk"
 include: "rules/estimate.smk"
 
 
+# Jobs of this machine and this Python start by a fork of a process that has imported what they import.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        shell.prefix(start_fork_server())
+
+
 rule all:
     default_target: True
     input:

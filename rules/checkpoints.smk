@@ -20,6 +20,9 @@ rule prepare_checkpoint:
     params:
         name=lambda wildcards: wildcards.checkpoint,
         definition=lambda wildcards: config["checkpoints"][wildcards.checkpoint],
+        own_code=lambda wildcards: hash_code(
+            config["checkpoints"][wildcards.checkpoint]
+        ),
         code=lambda wildcards: digest_code(
             "ckptrank.checkpoints.prepare",
             plan.source_module(wildcards.checkpoint),

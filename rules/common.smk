@@ -3,13 +3,15 @@
 from functools import partial
 from pathlib import Path
 
+from ckptrank.checkpoints.own_code import hash_code
 from ckptrank.files.atomic import read_json
+from ckptrank.jobs.fork_server import start as start_fork_server
 from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths
 from ckptrank.workflow.config import ConfigError, complete_config
 from ckptrank.workflow.detection_plan import DetectionPlan
-from ckptrank.workflow.digest import digest_code
+from ckptrank.workflow.digest import digest_code, digest_data
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.model_zoo_plan import EXPERIMENTS, TABLES, ModelZooPlan
 from ckptrank.workflow.plan import EVALUATION_TABLES, Plan, constrain

@@ -84,6 +84,7 @@ checkpoint order_checkpoints:
         resamples=config["rank"]["resamples"],
         finetune_images=max(config["finetune"]["steps"])
         * config["finetune"]["batch_size"],
+        benchmark=digest_data("rank/benchmark.csv"),
         code=digest_code("ckptrank.rank.task"),
     script:
         "../scripts/rank/order_checkpoints.py"

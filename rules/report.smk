@@ -23,6 +23,7 @@ use rule render as render_ranking with:
         measures=paths.EVALUATION.format(table="measures"),
         checkpoints=paths.EVALUATION.format(table="checkpoints"),
         tasks=paths.EVALUATION.format(table="tasks"),
+        families=paths.EVALUATION.format(table="families"),
     output:
         csv="<results>/report/ranking/{group}.csv",
         markdown="<results>/report/ranking/{group}.md",
@@ -39,6 +40,7 @@ use rule render as render_ranking with:
         group=lambda wildcards: wildcards.group,
         title=lambda wildcards: plan.group_title(wildcards.group),
         published=lambda wildcards: plan.published_beside(wildcards.group),
+        members=plan.families,
         page="benchmark.ranking",
         code=digest_report("benchmark.ranking"),
 

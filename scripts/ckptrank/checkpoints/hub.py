@@ -22,7 +22,7 @@ def prepare(definition: dict, folder: Path) -> dict:
     repository, revision = definition["repository"], definition.get("revision")
     config = read_json(fetch_file(repository, ("config.json",), revision))
     if "model_type" in config:
-        return transformers_source.prepare(definition, folder, config)
+        return transformers_source.prepare(definition, folder)
     if "architecture" not in config:
         raise PairFault(
             f"hub repository {repository}: its config.json is not of timm or transformers"

@@ -17,6 +17,7 @@ from ckptrank.networks.preprocessing import Preprocessing
 from ckptrank.networks.weights import reject_keys
 
 logger = logging.getLogger("ckptrank")
+PROCESSOR = "preprocessor_config.json"
 _INTERPOLATIONS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
 
@@ -45,19 +46,41 @@ class Encoder(nn.Module):
         return output.mean(1) if self.pooling == "mean" else output[:, 0]
 
 
-def prepare(definition: dict, folder: Path, config: dict) -> dict:
-    """Load what the repository's ``config.json`` describes, and return its card's fields.
-
-    Networks for classification give the input of their last linear layer; others their last
-    tokens (``pooling``: the first by default, or ``mean``) or maps, never the pooler, which many
-    files lack. No code of the repository is run.
-    """
-    if importlib.util.find_spec("transformers") is None:
-        raise PairFault(
-            f"hub repository {definition['repository']}: is for transformers, which is not installed"
-        )
+def prepare(definition: dict, folder: Path) -> dict:
+    """Fetch the files of a repository of transformers and return the card's fields."""
     repository, revision = definition["repository"], definition.get("revision")
+    if importlib.util.find_spec("transformers") is None:
+        raise PairFault(f"hub repository {repository}: is for transformers, which is not installed")
     path = fetch_file(repository, ("model.safetensors", "pytorch_model.bin"), revision)
+    try:
+        fetch_file(repository, (PROCESSOR,), revision)
+    except PairFault as fault:
+        logger.warning("%s", fault)
+    return prepare_folder(
+        definition,
+        folder,
+        path.parent,
+        origin=f"https://huggingface.co/{repository}" + (f"/tree/{revision}" if revision else ""),
+        place=f"hub repository {repository}",
+    )
+
+
+def prepare_folder(
+    definition: dict, folder: Path, snapshot: Path, *, origin: str, place: str = ""
+) -> dict:
+    """Load what the ``config.json`` of a folder describes, and return its card's fields.
+
+    ``snapshot``: a repository's files, or what ``save_pretrained`` or a Trainer left. Networks for
+    classification give the input of their last linear layer; others their last
+    tokens (``pooling``: the first by default, or ``mean``) or maps, never the pooler, which many
+    files lack. No code of the repository is run. ``place``: what faults call it.
+    """
+    place = place or str(snapshot)
+    if importlib.util.find_spec("transformers") is None:
+        raise PairFault(f"{place}: is for transformers, which is not installed")
+    if not (snapshot / "config.json").is_file():
+        raise PairFault(f"{place}: has no config.json of transformers")
+    config = read_json(snapshot / "config.json")
     classifies = any("ForImageClassification" in name for name in config.get("architectures") or ())
     library = {
         "name": "transformers",
@@ -66,21 +89,20 @@ def prepare(definition: dict, folder: Path, config: dict) -> dict:
         "classifies": classifies,
         "pooling": definition.get("pooling", "cls"),
     }
-    model = _wrap(_load(path.parent, repository, classifies), library)
+    model = _wrap(_load(snapshot, place, classifies), library)
     card = store(
         model,
         folder,
         definition,
         architecture=config["model_type"],
         classifiers=last_linear(model) if classifies else [],
-        preprocessing=adapt_preprocessing(_find_preprocessing(definition, config), definition),
+        preprocessing=adapt_preprocessing(_find_preprocessing(snapshot, config), definition),
         library=library,
         facts={
             "objective": "classification" if classifies else "",
             "kind": "supervised" if classifies else "self-supervised",
             "source_data": "",
-            "origin": f"https://huggingface.co/{repository}"
-            + (f"/tree/{revision}" if revision else ""),
+            "origin": origin,
             "licence": "not stated",
         },
     )
@@ -107,27 +129,26 @@ def _wrap(model: nn.Module, library: dict) -> nn.Module:
     return Classifier(model) if library["classifies"] else Encoder(model, library["pooling"])
 
 
-def _load(snapshot: Path, repository: str, classifies: bool) -> nn.Module:
+def _load(snapshot: Path, place: str, classifies: bool) -> nn.Module:
     try:
         model, found = _kind(classifies).from_pretrained(
             snapshot, output_loading_info=True, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        raise PairFault(f"hub repository {repository}: {' '.join(str(error).split())}") from error
+        raise PairFault(f"{place}: {' '.join(str(error).split())}") from error
     missing = [key for key in found["missing_keys"] if not key.startswith("pooler.")]
-    reject_keys(f"hub repository {repository}", missing, [])
+    reject_keys(place, missing, [])
     if found["unexpected_keys"]:
         logger.info("left out %d weights of other heads", len(found["unexpected_keys"]))
     return model.float()
 
 
-def _find_preprocessing(definition: dict, config: dict) -> Preprocessing:
+def _find_preprocessing(snapshot: Path, config: dict) -> Preprocessing:
     """Translate ``preprocessor_config.json``; without one, ImageNet's at the network's input size."""
-    repository, revision = definition["repository"], definition.get("revision")
     try:
-        given = read_json(fetch_file(repository, ("preprocessor_config.json",), revision))
-    except PairFault as fault:
-        logger.warning("%s; taking ImageNet's preprocessing", fault)
+        given = read_json(snapshot / PROCESSOR)
+    except FileNotFoundError:
+        logger.warning("%s: has no %s; taking ImageNet's preprocessing", snapshot, PROCESSOR)
         size = config.get("image_size", IMAGENET.size)
         return Preprocessing.from_dict({**IMAGENET.to_dict(), "size": size})
     resized = given.get("size", IMAGENET.size)

@@ -206,6 +206,32 @@ def last_linear(model: nn.Module) -> list[str]:
     return [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)][-1:]
 
 
+def find_last_linear(model: nn.Module, image: Tensor) -> list[str]:
+    """Return the name of the linear layer whose output is the model's own for an image, in a list; else none."""
+    outputs = {}
+
+    def keep(name: str):
+        def hook(_layer: nn.Module, _inputs: tuple, output: Tensor) -> None:
+            outputs[name] = output
+
+        return hook
+
+    linear = [
+        (name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear)
+    ]
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in linear]
+    result = _run(model, image)
+    for hook in hooks:
+        hook.remove()
+    if not isinstance(result, Tensor):
+        return []
+    return [
+        name
+        for name, output in outputs.items()
+        if output.shape == result.shape and torch.equal(output, result)
+    ][-1:]
+
+
 def _replace(model: nn.Module, name: str, layer: nn.Module | None = None) -> nn.Module:
     """Put ``layer``, by default the identity, in place of a layer; return that."""
     old = model.get_submodule(name)

@@ -4,25 +4,27 @@ from pathlib import Path
 
 from ckptrank.checkpoints.builtin import make_untrained
 from ckptrank.checkpoints.cards import adapt_preprocessing
-from ckptrank.checkpoints.libraries import create, find_preprocessing, find_source
+from ckptrank.checkpoints.libraries import create, describe, find_classifiers, find_preprocessing
 from ckptrank.checkpoints.network import Network
 from ckptrank.checkpoints.parts import run_model, take_apart, trial_image
 from ckptrank.errors import PairFault
 from ckptrank.networks.flops import count_forward_flops, count_parameters
 
-LICENCES = {"builtin": "Apache-2.0", "timm": "Apache-2.0", "torchvision": "BSD-3-Clause"}
+LICENCES = {
+    "builtin": "Apache-2.0",
+    "timm": "Apache-2.0",
+    "torchvision": "BSD-3-Clause",
+    "python": "not stated",
+}
 
 
 def prepare(definition: dict, folder: Path) -> dict:
     """Return the card's fields; there are no weights, each run draws its own from its seed.
 
-    ``library``: ``builtin`` (this project's small networks, the default), ``torchvision`` or ``timm``.
+    ``library``: ``builtin`` (this project's small networks, the default), ``torchvision``, ``timm`` or
+    ``python`` (:mod:`ckptrank.checkpoints.own_code`).
     """
-    library = {
-        "name": definition.get("library", "builtin"),
-        "model": definition["architecture"],
-        "arguments": definition.get("arguments", {}),
-    }
+    library = describe({"library": "builtin", **definition})
     network = _make(library, definition)
     size = network.preprocessing.size
     return {
@@ -59,8 +61,8 @@ def _make(library: dict, definition: dict) -> Network:
         network.preprocessing = adapt_preprocessing(network.preprocessing, definition)
         return network
     model = create(library)
-    classifiers = find_source(library).find_classifiers(model)
     preprocessing = adapt_preprocessing(find_preprocessing(library, model), definition)
+    classifiers = find_classifiers(library, model, preprocessing)
     backbone = take_apart(model, classifiers, {"head": "none"}).backbone
     features = run_model(backbone, trial_image(preprocessing))
     if features is None:

@@ -1,7 +1,13 @@
-"""State dicts in files of any origin: read without executing anything, chosen, renamed."""
+"""State dicts in files of any origin: read without executing anything, chosen, renamed.
+
+TorchScript and exported programs are the exception: reading them runs what is in them, so the caller
+must say that it may.
+"""
 
 import argparse
 import pickle
+import re
+import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -12,26 +18,65 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ckptrank.checkpoints.matching import rename as rename_key
 from ckptrank.errors import PairFault
+from ckptrank.files.atomic import read_json
 from ckptrank.networks.weights import State
 
 # Where training programs put the weights of the network among other things.
 _PLACES = ("state_dict", "model", "model_state", "model_state_dict", "network", "net")
+# What libraries call the weights in a folder, by preference; an index names the files that share them.
+_NAMES = (
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+)
 
 
-def read_state(path: Path, state_key: str | None = None) -> State:
-    """Return the tensors of a ``.safetensors`` file or of what ``torch.save`` wrote.
+def find_weights(path: Path) -> list[Path]:
+    """Return the files that hold the weights: ``path`` itself, or those of a folder as its library names them.
 
+    Raises :class:`PairFault` where a folder has none, or lacks one that its index names.
+    """
+    if not path.is_dir():
+        return [path]
+    name = next((name for name in _NAMES if (path / name).is_file()), None)
+    if name is None:
+        files = sorted(path.glob("*.safetensors"))
+        if not files:
+            raise PairFault(f"{path}: has none of {', '.join(_NAMES)}, and no other .safetensors")
+        return files
+    if not name.endswith(".index.json"):
+        return [path / name]
+    parts = sorted(set(read_json(path / name)["weight_map"].values()))
+    missing = [part for part in parts if not (path / part).is_file()]
+    if missing:
+        raise PairFault(f"{path}: lacks {', '.join(missing)}, which {name} names")
+    return [path / part for part in parts]
+
+
+def read_state(path: Path, state_key: str | None = None, *, runs_code: bool = False) -> State:
+    """Return the tensors of a ``.safetensors`` file or of what ``torch.save`` wrote, or of a folder's files.
+
+    ``runs_code``: whether TorchScript and exported programs are read too, which runs what is in them.
     ``state_key``: the entry that holds them (``teacher``, dots for nesting); without it one of the
     customary names is taken. Pickled files are read by ``torch.load(weights_only=True)``, which
     makes tensors and plain values only; ``argparse.Namespace``, which many training programs save
     beside the weights, is let through as a bare container. Raises :class:`PairFault` for anything else.
     """
+    files = find_weights(path)
+    if len(files) > 1:
+        parts = [read_state(file, state_key, runs_code=runs_code) for file in files]
+        return OrderedDict(item for part in parts for item in part.items())
+    (path,) = files
     if path.suffix == ".safetensors":
         try:
             content = load_file(path)
         except SafetensorError as error:
             raise PairFault(f"{path}: not a readable safetensors file ({error})") from error
+    elif program := _find_program(path):
+        content = _run_program(path, program, runs_code)
     else:
         content = _unpickle(path)
     if state_key is not None:
@@ -52,19 +97,30 @@ def read_state(path: Path, state_key: str | None = None) -> State:
 
 
 def choose_keys(
-    state: State, origin: str | Path, strip_prefix: str = "", ignore: Sequence[str] = ()
+    state: State,
+    origin: str | Path,
+    strip_prefix: str = "",
+    rename: Sequence[Sequence[str]] = (),
+    ignore: Sequence[str] = (),
 ) -> State:
     """Return the part of ``state`` that belongs to the network.
 
-    ``strip_prefix``: only keys that begin with it are taken, and it is cut off. ``ignore``: patterns
-    (``fc.*``) of keys to leave out, by their names after that. Raises :class:`PairFault` when
-    nothing is left.
+    ``strip_prefix``: only keys that begin with it are taken, and it is cut off. ``rename``: (pattern,
+    replacement) of :func:`re.sub`, one after the other, for each key after that. ``ignore``: patterns
+    (``fc.*``) of keys to leave out, by their names after both. Raises :class:`PairFault` when
+    nothing is left, a pattern is none, or two keys get one name.
     """
-    chosen = OrderedDict(
-        (key.removeprefix(strip_prefix), tensor)
-        for key, tensor in state.items()
-        if key.startswith(strip_prefix)
-    )
+    chosen = OrderedDict()
+    for key, tensor in state.items():
+        if not key.startswith(strip_prefix):
+            continue
+        try:
+            name = rename_key(key.removeprefix(strip_prefix), rename)
+        except (re.error, IndexError) as error:
+            raise PairFault(f"rename: {error}") from error
+        if name in chosen:
+            raise PairFault(f"{origin}: `rename` gives two keys the name {name!r}")
+        chosen[name] = tensor
     if not chosen:
         raise PairFault(
             f"{origin}: no key begins with {strip_prefix!r}; the first are {_listing(state)}"
@@ -78,6 +134,35 @@ def choose_keys(
             (key.removeprefix(strip_prefix), versions) for key, versions in state._metadata.items()
         )
     return chosen
+
+
+def _find_program(path: Path) -> str:
+    """Return what kind of program a file holds, empty where it is none."""
+    if not zipfile.is_zipfile(path):
+        return ""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    if any(name.endswith("/constants.pkl") for name in names):
+        return "TorchScript"
+    if any(
+        name.endswith("archive_format") or "serialized_exported_program" in name for name in names
+    ):
+        return "torch.export"
+    return ""
+
+
+def _run_program(path: Path, program: str, runs_code: bool) -> State:
+    if not runs_code:
+        raise PairFault(
+            f"{path}: is a {program} file, and reading it runs what is in it; say `runs_code: true` if you "
+            "trust it, or save its state dict as .safetensors"
+        )
+    try:
+        if program == "TorchScript":
+            return torch.jit.load(path, map_location="cpu").state_dict()
+        return torch.export.load(path).state_dict
+    except (RuntimeError, ValueError, KeyError, OSError) as error:
+        raise PairFault(f"{path}: not a readable {program} file ({error})") from error
 
 
 def _unpickle(path: Path) -> object:

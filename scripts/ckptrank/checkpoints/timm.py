@@ -1,8 +1,11 @@
 """Networks of timm with any of its pre-trained weights."""
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
+from types import FunctionType
 
 from torch import nn
 
@@ -52,15 +55,47 @@ def build(card: dict, folder: Path) -> Network:
 
 
 def create(model: str, arguments: dict, pretrained_cfg: dict | None = None) -> nn.Module:
-    """Return the network with random weights; raise :class:`PairFault` when timm cannot make it."""
+    """Return the network with random weights; raise :class:`PairFault` when timm cannot make it.
+
+    ``arguments`` may name what timm's own function of that name states itself, say the
+    ``channel_multiplier`` of ``mobilenetv1_100``: the given ones count.
+    """
     import timm
 
     try:
-        return timm.create_model(
-            model, pretrained=False, pretrained_cfg=pretrained_cfg, **arguments
-        )
+        try:
+            return timm.create_model(
+                model, pretrained=False, pretrained_cfg=pretrained_cfg, **arguments
+            )
+        except TypeError as error:
+            if "multiple values" not in str(error):
+                raise
+            return _generate(model, arguments)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise PairFault(f"timm cannot make {model}: {error}") from error
+
+
+def _generate(model: str, arguments: dict) -> nn.Module:
+    """Call timm's function for a network with ``arguments`` in place of those that it hands on itself."""
+    from timm.models import model_entrypoint
+
+    entry = model_entrypoint(model.split(".")[0])
+
+    def opened(generator: Callable) -> Callable:
+        names = list(signature(generator).parameters)
+
+        def call(*given: object, **keywords: object) -> nn.Module:
+            return generator(**{**dict(zip(names, given, strict=False)), **keywords, **arguments})
+
+        return call
+
+    # A copy of the function that sees such generators under the names of timm's; timm itself stays as it is.
+    scope = {
+        name: opened(value) if name.startswith(("_gen", "_create")) and callable(value) else value
+        for name, value in entry.__globals__.items()
+    }
+    copy = FunctionType(entry.__code__, scope, entry.__name__, entry.__defaults__)
+    return copy(pretrained=False)
 
 
 def load(

@@ -2,8 +2,10 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 
 from torch import nn
 
@@ -87,14 +89,26 @@ def check_architecture(name: str) -> None:
         raise PairFault(f"torchvision has no classification network {name!r}{hint}")
 
 
-def create(architecture: str, *, complete: bool = False, classes: int = 1000) -> nn.Module:
-    """Return the network with random weights; ``complete``: with the layers that only serve training."""
+def create(
+    architecture: str,
+    *,
+    complete: bool = False,
+    classes: int = 1000,
+    arguments: Mapping[str, object] = MappingProxyType({}),
+) -> nn.Module:
+    """Return the network with random weights; ``complete``: with the layers that only serve training.
+
+    ``arguments``: further ones of torchvision's function. Raises :class:`PairFault` where it refuses them.
+    """
     from torchvision import models
 
-    options = {"num_classes": classes}
+    options = {"num_classes": classes, **arguments}
     if architecture in _TRAINING_LAYERS:
         options |= {"aux_logits": True, "transform_input": True, "init_weights": False}
-    model = models.get_model(architecture, weights=None, **options)
+    try:
+        model = models.get_model(architecture, weights=None, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise PairFault(f"torchvision cannot make {architecture}: {error}") from error
     if not complete:
         drop_training_layers(model, architecture)
     return model

@@ -210,6 +210,15 @@ _COMPARISONS = {
     "tasks": number("count", "where both are defined"),
     "told_apart": flag("the interval excludes 0"),
 }
+_FAMILIES = {
+    "group": text("the group of checkpoints that are compared"),
+    "family": text("a kind of task, of `evaluation.families` in the config"),
+    "measure": text("name of the measure"),
+    "kendall": number("%", "mean Kendall over the tasks of this kind"),
+    "low": number("%", "lower end of its 95 % interval"),
+    "high": number("%", "upper end"),
+    "tasks": number("count", "tasks of this kind on which it is defined"),
+}
 
 
 def _in_folders(name: str, *folders: str) -> tuple[str, ...]:
@@ -273,8 +282,14 @@ COMPARISONS = {
         _in_folders("comparisons", "evaluation"),
         _COMPARISONS,
     ),
+    "families": Table(
+        "a measure on the tasks of a kind, within a group",
+        ("group", "family", "measure"),
+        _in_folders("families", "evaluation"),
+        _FAMILIES,
+    ),
 }
-"""The benchmark's measures, in pairs."""
+"""The benchmark's measures, in pairs, and on each kind of task."""
 FINDINGS = {
     "findings": Table(
         "a finding of the first paper with its verdict, then its parts",
@@ -300,14 +315,27 @@ FINDINGS = {
 }
 """What the benchmark says about the first paper's findings."""
 
+#: Measures that the error of an order is known for.
+RANK_VOTERS = ("linear_converged", "nleep", "lfc", "logme", "h_score", "knn", "leep")
+
 _ORDER = {
     "rank": number("place", "1 is the first; empty where it could not be ranked"),
     "checkpoint": _CHECKPOINT,
     "title": text("what the report calls it, empty: its name"),
     "consensus": number("place", "mean place over the measures"),
-    "rank_low": number("place", "lower end of the 95 % interval over halves of the samples"),
-    "rank_high": number("place", "upper end of the 95 % interval over halves of the samples"),
+    "rank_low": number(
+        "place", "lower end of its 95 % interval: halves of the samples, and the measures' error"
+    ),
+    "rank_high": number(
+        "place", "upper end of its 95 % interval: halves of the samples, and the measures' error"
+    ),
     "with_first": flag("it cannot be told from the first"),
+    "gap": number(
+        "fraction", "accuracy that it is expected to reach less than the first; negative: more"
+    ),
+    "gap_low": number("fraction", "lower end of its 95 % interval, by the measures' own error"),
+    "gap_high": number("fraction", "upper end of its 95 % interval, by the measures' own error"),
+    "gap_sd": number("fraction", "one standard error of the gap"),
     "stage": text("the last stage that it took part in: its samples per class, or `all`"),
     "samples": number("images", "that its scores of that stage saw"),
     "parameters": _CHECKPOINTS["parameters"],
@@ -315,6 +343,7 @@ _ORDER = {
     "images_per_second": number("images per s", "speed of its feature extraction"),
     "licence": _CHECKPOINTS["licence"],
     "finetune_seconds": number("s", "estimated time of one fine-tuning run there"),
+    "input_size": number("pixels", "side of the square image that it takes"),
     "status": text("`ok`, or `failed`: it could not be ranked"),
     "reason": _REASON,
 }
@@ -347,8 +376,20 @@ RANK = {
             "title": text("what the report calls the measure"),
         },
     ),
+    "benchmark": Table(
+        "a checkpoint of a finished benchmark on a task, from which the error of the measures is learnt",
+        ("benchmark", "task", "checkpoint"),
+        ("scripts/ckptrank/rank/benchmark.csv",),
+        {
+            "benchmark": text("the run that it is of"),
+            "task": _TASK,
+            "checkpoint": _CHECKPOINT,
+            "accuracy": _GROUND_TRUTH["accuracy"],
+            **{name: number("as the measure", "its score") for name in RANK_VOTERS},
+        },
+    ),
 }
-"""The tables of ``snakemake rank``, for each task."""
+"""The tables of ``snakemake rank``, for each task, and the one that its errors are learnt from."""
 
 _TARGET = text("the data set that the task is of")
 _POOL = text("the experts to choose from: `single`, or a network of several domains")

@@ -19,6 +19,7 @@ def describe_checkpoint(folder: str | Path, title: str) -> dict:
         "parameters": card.get("parameters"),
         "forward_gflops": None if flops is None else flops / 1e9,
         "licence": card.get("licence") or "",
+        "input_size": card.get("preprocessing", {}).get("size"),
     }
 
 

@@ -219,6 +219,8 @@ def _check_references(config: dict) -> list[str]:
             if config["measures"].get(name, {}).get("eval") == "test"
         ]
     evaluation = config["evaluation"]
+    for family, tasks in evaluation["families"].items():
+        need(f"evaluation.families.{family}", tasks, "tasks")
     selected = [name for name in select["measures"] if name != "consensus"]
     if "consensus" in select["measures"]:
         faults += [

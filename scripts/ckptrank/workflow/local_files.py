@@ -5,15 +5,25 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-PLACES = ("path", "weights", "images", "test_path", "test_images")
+from ckptrank.checkpoints.own_code import LIBRARY, find_code
+
+PLACES = ("path", "weights", "archive", "images", "test_path", "test_images")
 
 
 def find_files(definition: dict) -> list[str]:
     """Return the files that a definition names and that exist: inputs of the job that prepares it.
 
-    Those that do not exist are left to the job, which then fails that task or checkpoint alone.
+    Of a folder of weights its files; of a network of one's own also the file with its code. Those that do
+    not exist are left to the job, which then fails that task or checkpoint alone.
     """
-    return [str(path) for path in _find_paths(definition) if path.is_file()]
+    found = [path for path in _find_paths(definition) if path.is_file()]
+    if definition.get("source") == "file":
+        folders = [path for path in _find_paths(definition) if path.is_dir()]
+        found += sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    if definition.get("library") == LIBRARY:
+        code = find_code(definition["architecture"])
+        found += [] if code is None else [code]
+    return list(map(str, found))
 
 
 def stamp_folders(definition: dict) -> str:
@@ -32,6 +42,8 @@ def stamp_folders(definition: dict) -> str:
 
 def _find_paths(definition: dict) -> list[Path]:
     given = [definition[key] for key in PLACES if key in definition]
+    if definition["source"] == "tf_slim":  # the index holds checksums of all else
+        given = [definition.get("archive") or f"{definition['weights']}.index"]
     return [
         Path(unquote(urlsplit(name).path) if name.startswith("file://") else name).expanduser()
         for name in given

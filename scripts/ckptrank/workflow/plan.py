@@ -102,6 +102,15 @@ def list_score_jobs(config: dict, names: Iterable[str]) -> list[ScoreJob]:
     return list(jobs.values())
 
 
+def costs_of_methods(jobs: Iterable[ScoreJob]) -> list[tuple[str, int, float]]:
+    """Return (method, measures made of it, epochs of training that it comes to) of every job of a pair."""
+    costs = []
+    for job in jobs:
+        epochs = [params.get("epochs", 1) for params in job.measures.values()]
+        costs.append((job.method, len(job.measures), sum(epochs) if job.runs_network else 0))
+    return costs
+
+
 @dataclass(frozen=True)
 class Plan:
     """The first benchmark's run of a complete and checked ``config``."""
@@ -343,8 +352,8 @@ class Plan:
             for checkpoint in self.ranked()
         ]
 
-    def estimate_of(self, gpu: bool) -> dict:
-        """Return the fields of ``ckptrank.workflow.estimate.Plan``."""
+    def estimate_of(self, *, gpu: bool, local: bool) -> dict:
+        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
         pretraining = self.config["pretraining"]
         runs = {self.config["checkpoints"][name].get("run") for name in self.tuned}
         return {
@@ -352,19 +361,13 @@ class Plan:
             "checkpoints": {name: self.config["checkpoints"][name] for name in self.tuned},
             "ranked": self.ranked(),
             "sweep": self.config["finetune"],
-            "measures": self.costs_of_methods(),
+            "measures": costs_of_methods(self.score_jobs),
             "pretraining": {run: pretraining[run] for run in pretraining if run in runs},
             "gpu": gpu,
+            "local": local,
+            "groups": len(self.groups),
             "fitted": len(self.images(product(self.tasks, self.tuned))),
         }
-
-    def costs_of_methods(self) -> list[tuple[str, int, float]]:
-        """Return (method, measures made of it, epochs of training that it comes to) of every job of a pair."""
-        costs = []
-        for job in self.score_jobs:
-            epochs = [params.get("epochs", 1) for params in job.measures.values()]
-            costs.append((job.method, len(job.measures), sum(epochs) if job.runs_network else 0))
-        return costs
 
     # Tables and pages
 
@@ -394,6 +397,16 @@ class Plan:
         select = self.config["select"]
         consensus = [name for name in select["measures"] if name == "consensus"]
         return [*consensus, *select["baselines"]]
+
+    @property
+    def families(self) -> dict[str, list[str]]:
+        """The selected tasks of each kind; empty where they are not of two kinds at least."""
+        families = {
+            name: [task for task in self.tasks if task in members]
+            for name, members in self.config["evaluation"]["families"].items()
+        }
+        families = {name: members for name, members in families.items() if members}
+        return families if len(families) > 1 else {}
 
     @property
     def table_rows(self) -> list[str]:

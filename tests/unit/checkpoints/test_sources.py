@@ -507,6 +507,45 @@ def test_the_number_of_classes_is_the_files(tmp_path):
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["mobilenetv1_100", "mobilenetv2_100"])
+def test_arguments_of_timms_generators_count_before_what_a_name_stands_for(tmp_path, name):
+    wide = make(f"timm/{name}")
+    padded = make(f"timm/{name}", pad_type="same")
+    assert type(wide.conv_stem) is not type(padded.conv_stem)
+    arguments = {"channel_multiplier": 0.25, "pad_type": "same", "num_classes": 7}
+    narrow = timm_source.create(name, arguments)
+    assert type(narrow.conv_stem) is type(padded.conv_stem)
+    card, network = prepare_file(
+        tmp_path,
+        save(tmp_path / "a.pth", narrow.state_dict()),
+        library="timm",
+        architecture=name,
+        arguments={"channel_multiplier": 0.25, "pad_type": "same"},
+        preprocessing={"size": 64},
+    )
+    assert card["parameters"] < sum(p.numel() for p in wide.parameters()) / 4
+    _, logits, expected = compute(network, narrow)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    again = timm_source.create(name, {})  # timm itself is as it was
+    assert again.conv_stem.weight.shape == wide.conv_stem.weight.shape
+
+
+def test_arguments_of_torchvision_are_handed_on(tmp_path):
+    model = make("torchvision/mobilenet_v2", width_mult=0.25, num_classes=5)
+    card, _ = prepare_file(
+        tmp_path,
+        save(tmp_path / "a.pth", model.state_dict()),
+        architecture="mobilenet_v2",
+        arguments={"width_mult": 0.25},
+        preprocessing={"size": 64},
+    )
+    assert card["head_classes"] == 5
+    with pytest.raises(PairFault, match=r"torchvision cannot make mobilenet_v2: .*'width'"):
+        prepare_file(
+            tmp_path, tmp_path / "a.pth", architecture="mobilenet_v2", arguments={"width": 1}
+        )
+
+
 def test_a_part_of_a_checkpoint_is_named(tmp_path, small):
     content = {"student": {"x": torch.zeros(1)}, "nested": {"teacher": small.state_dict()}}
     path = save(tmp_path / "a.pth", content)

@@ -143,3 +143,21 @@ def test_a_repository_without_weights_is_a_fault(tmp_path, repository):
     repository(make_vit(), leave_out=["model.safetensors"])
     with pytest.raises(PairFault, match=r"none of model\.safetensors, pytorch_model\.bin"):
         load(tmp_path)
+
+
+def test_what_a_trainer_leaves_is_a_folder(tmp_path):
+    """Shards with their index, a processor, and files of the training that are passed over."""
+    model = make_vit(num_labels=3).eval()
+    folder = tmp_path / "checkpoint-500"
+    model.save_pretrained(folder, max_shard_size="20KB")
+    (folder / "preprocessor_config.json").write_text(json.dumps(SQUASHED))
+    (folder / "training_args.bin").write_bytes(b"not read")
+    assert (folder / "model.safetensors.index.json").exists()
+    given = {"source": "file", "library": "transformers", "weights": str(folder)}
+    card, network = prepare(tmp_path, **given, kind="supervised")
+    _, logits, expected = compute(network, model)
+    torch.testing.assert_close(logits, expected.logits)
+    assert (card["architecture"], card["head_classes"], card["origin"]) == ("vit", 3, str(folder))
+    (folder / "config.json").unlink()
+    with pytest.raises(PairFault, match=r"has no config\.json of transformers"):
+        prepare(tmp_path, **given, kind="supervised")

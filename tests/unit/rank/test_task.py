@@ -48,6 +48,7 @@ def files(tmp_path):
     (tmp_path / "task").mkdir()
     np.save(tmp_path / "task/train_labels.npy", labels)
     facts = {"status": "ok", "classes": ["a", "b", "c"], "train_samples": 30, "warnings": ["few"]}
+    facts |= {"test_samples": 20, "multi_label": False}
     write_json(tmp_path / "task/task.json", facts)
     cards = {name: str(tmp_path / name) for name in NAMES}
     return TaskFiles.from_lists(str(tmp_path / "task"), cards, candidates, scores, features)
@@ -98,6 +99,49 @@ def test_a_task_that_failed_is_ordered_without_its_facts(files, tmp_path):
     assert table["samples"].isna().all()
     assert facts["train_samples"] is None
     assert facts["warnings"] == ["The task failed: no images"]
+    assert facts["error"] is None
+
+
+@pytest.fixture
+def probed(files):
+    """The same with a probe among the measures of the last stage, a point apart."""
+    for file in files.scores["all"]:
+        pair = read_json(file)
+        probe = {"good": 0.8, "fair": 0.79}[pair["checkpoint"]]
+        for records in (pair["scores"], *pair["halves"]):
+            records["linear_converged"] = {**records["m"], "score": probe}
+        write_json(file, pair)
+    return files
+
+
+def test_a_place_carries_the_error_of_the_measures(probed, tmp_path):
+    table, _, facts = order(probed, tmp_path)
+    assert facts["error"]["tasks"] >= 4
+    assert table.loc[["good", "fair"], "rank_low"].tolist() == [1, 1]
+    assert table.loc[["good", "fair"], "rank_high"].tolist() == [2, 2]
+    assert table["with_first"].tolist()[:2] == [True, True]
+    assert table["gap"].isna().tolist() == [False, False, True, True]
+    assert table.loc["fair", "gap_low"] < 0 < table.loc["fair", "gap_high"]
+    assert facts["advice"]["take"] == "good"
+
+
+def test_measures_that_no_benchmark_knows_have_no_error(files, tmp_path):
+    table, _, facts = order(files, tmp_path)
+    assert facts["error"] is None
+    assert table["gap"].isna().all()
+    assert facts["advice"]["take"] == "good"
+    assert table["with_first"].tolist() == [True, False, False, False]
+
+
+def test_networks_of_far_sizes_are_warned_of(files, tmp_path):
+    for name, size in (("good", 32), ("fair", 96)):
+        card = {"parameters": 5, "preprocessing": {"size": size}, "dimension": size}
+        write_json(tmp_path / name / CARD, card)
+    table, _, facts = order(files, tmp_path)
+    assert table["input_size"].tolist()[:2] == [32, 96]
+    assert facts["warnings"][0] == "few"
+    assert facts["warnings"][1].startswith("Networks of 32 and of 96 pixels")
+    assert len(facts["warnings"]) == 2
 
 
 def test_a_stage_keeps_its_best(files, tmp_path):

@@ -81,12 +81,58 @@ def test_agreement_counts_the_first_places(ranking):
     assert answer(ranking)["agreement"].startswith(f"{(ranks == 1).sum()} of {len(ranks)} measures")
 
 
+@pytest.mark.parametrize(
+    ("probe", "opening"),
+    [(None, "The scores say little here."), (0.97, "The task is near its ceiling: a linear probe")],
+)
+def test_where_the_order_says_little_the_page_opens_with_it_and_takes_by_cost(
+    ranking, tmp_path, probe, opening
+):
+    cheap = ranking.ranked["checkpoint"][2]
+    said = {**ranking.facts["advice"], "take": cheap, "by_cost": True, "probe": probe}
+    page = page_of(replace(ranking, facts={**ranking.facts, "advice": said}), tmp_path)
+    lead = " ".join(page.split('<p class="ck-lead">')[1].split("</p>")[0].split())
+    assert lead.startswith(opening)
+    assert "within 1.2 points of the first" in lead
+    assert "(one standard error: 3.0 points), and 3,669 test images could not show it" in lead
+    assert f"Take <strong>{ranking.names()[cheap]}</strong>, the cheapest of them" in lead
+    assert answer(replace(ranking, facts={**ranking.facts, "advice": said}))["cards"][1][
+        "why"
+    ].startswith("First of the order")
+
+
+def test_where_most_may_be_as_good_the_page_opens_with_it(ranking, tmp_path):
+    assert "say little" not in page_of(ranking, tmp_path)
+    tied = with_ranked(ranking, with_first=[True] * 12 + [False] * (len(POOL) - 12))
+    lead = page_of(tied, tmp_path).split('<p class="ck-lead">')[1].strip()
+    assert lead.startswith(
+        "The scores say little here: 11 of 19 others may be as good as the first."
+    )
+
+
+def test_without_a_known_error_no_gap_is_shown(ranking, tmp_path):
+    unknown = replace(ranking, facts={**ranking.facts, "error": None})
+    assert "gap" not in [column.key for column in render_decision_table(unknown).columns]
+    assert "which no benchmark has measured" in page_of(unknown, tmp_path)
+
+
 def test_unknown_costs_are_left_out(ranking):
     costs = ("parameters", "forward_gflops", "images_per_second", "finetune_seconds")
     unknown = with_ranked(ranking, **dict.fromkeys(costs, np.nan), licence="")
     assert answer(unknown)["cards"][0]["facts"] == [("Licence", "not stated")]
     titles = [column.title for column in render_decision_table(unknown).columns]
-    assert titles == ["Checkpoint", "Rank", "Tied", "Mean rank", "Licence", "Judged on"]
+    assert titles == [
+        *(
+            "Checkpoint",
+            "Rank",
+            "Tied",
+            "Mean rank",
+            "Behind the first",
+            "Pixels",
+            "Licence",
+            "Judged on",
+        )
+    ]
     with pytest.raises(ValueError, match="no checkpoint has parameters"):
         render_rank_chart(unknown)
 
@@ -96,7 +142,9 @@ def test_marks_stay_within_the_tied(ranking):
     for row in table.rows:
         if row.section == "False":
             assert not any(cell.mark for cell in row.cells)
-    assert sum(cell.mark == "best" for row in table.rows for cell in row.cells) == 4
+    assert (
+        sum(cell.mark == "best" for row in table.rows for cell in row.cells) == 7
+    )  # three of one size
 
 
 def test_the_csv_beside_the_table_keeps_every_digit(ranking):

@@ -47,3 +47,19 @@ def test_a_stamp_follows_files_that_come_go_and_are_renamed(tmp_path):
 def test_without_folders_there_is_no_stamp(tmp_path):
     assert stamp_folders({"source": "builtin"}) == ""
     assert stamp_folders({"source": "folder", "path": str(tmp_path / "absent")}) == ""
+
+
+def test_code_of_ones_own_and_the_files_of_a_folder_are_inputs(tmp_path):
+    (tmp_path / "nets.py").touch()
+    (tmp_path / "weights").mkdir()
+    for name in ("b.safetensors", "a.json"):
+        (tmp_path / "weights" / name).touch()
+    definition = {
+        "source": "file",
+        "library": "python",
+        "architecture": f"{tmp_path}/nets.py:build",
+        "weights": f"{tmp_path}/weights",
+    }
+    expected = ["weights/a.json", "weights/b.safetensors", "nets.py"]
+    assert find_files(definition) == [str(tmp_path / name) for name in expected]
+    assert find_files({**definition, "architecture": "absent.py:build", "weights": "x"}) == []

@@ -11,6 +11,7 @@ from tests.support.checkpoints import prepare
 from torchvision import models
 
 from ckptrank.checkpoints.timm import find_preprocessing
+from ckptrank.checkpoints.timm_tags import describe_tag
 from ckptrank.checkpoints.torchvision import check_architecture
 from ckptrank.files.downloads import digest_in_name
 from ckptrank.report.benchmark.published import FOLDER
@@ -37,7 +38,8 @@ def test_the_weights_of_a_preset_are_known(definition):
         config = timm.get_pretrained_cfg(definition["model"], allow_unregistered=False)
         assert config.has_weights
         assert definition["model"] in timm.list_pretrained(definition["model"])
-        assert find_preprocessing(config.to_dict()).size <= 299
+        given = definition.get("preprocessing", {})
+        assert given.get("size", find_preprocessing(config.to_dict()).size) <= 299
     elif source == "torchvision":
         check_architecture(definition["model"])
         weights = models.get_model_weights(definition["model"])[definition["weights"]]
@@ -146,3 +148,15 @@ def test_a_file_laid_out_as_its_publisher_does_is_read(tmp_path, monkeypatch, de
     card, network = prepare(tmp_path, **{**definition, "architecture": "resnet18"})
     assert card["headless"] == "the file has none"
     assert torch.equal(network.backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+
+
+def test_the_starter_checkpoints_are_free_to_use_and_of_several_kinds():
+    preset = read("my_images")
+    configs = [
+        timm.get_pretrained_cfg(preset["checkpoints"][name]["model"])
+        for name in preset["groups"]["candidates"]["checkpoints"]
+    ]
+    assert {config.license for config in configs} <= {"apache-2.0", "mit"}
+    tags = [describe_tag(config.tag, config.num_classes)["kind"] for config in configs]
+    assert len({*tags}) > 1, tags
+    assert 2 < sum("vit" in config.architecture for config in configs) < 8

@@ -16,7 +16,7 @@ class Ranking:
 
     ``ranked``: the checkpoints with a rank, first one first. ``failed``: the others. ``scores``: a
     row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``train_samples``,
-    ``protocol``, ``measures``, ``resamples``, ``device`` and ``warnings``.
+    ``test_samples``, ``protocol``, ``measures``, ``resamples``, ``device``, ``warnings``, ``advice``, ``error``.
     """
 
     ranked: pd.DataFrame
