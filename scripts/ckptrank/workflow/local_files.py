@@ -39,7 +39,7 @@ def stamp_folders(definition: dict) -> str:
 
 
 def _find_paths(definition: dict) -> list[Path]:
-    given = [definition[key] for key in ("path", "weights", "archive") if key in definition]
+    given = [definition[key] for key in ("path", "weights") if key in definition]
     if definition["source"] == "tf_slim":  # the index holds checksums of all else
         given = [definition.get("archive") or f"{definition['weights']}.index"]
     return [
