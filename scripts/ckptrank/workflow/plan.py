@@ -22,6 +22,9 @@ EVALUATION_TABLES = (
     *("checkpoints", "tasks", "ground_truth", "measures", "scores", "metrics", "summary"),
 )
 NLEEP_GRID = "nleep_grid"
+LARGER = (
+    "scenes",
+)  # of the built-in tasks: larger than the images that the built-in networks learn from
 
 
 @dataclass(frozen=True)
@@ -244,15 +247,16 @@ class Plan:
     def needs_images(self, task: str, checkpoint: str) -> bool:
         """Whether a task's images may have to be decoded or resized for a checkpoint.
 
-        What is drawn for the built-in benchmark has the size of its networks.
+        What is drawn for the built-in benchmark has the size of its networks, but for what is to be detected.
         """
         definition = self.config["checkpoints"][checkpoint]
         library = definition.get("library", "builtin")
         builtin = {"builtin": True, "scratch": library == "builtin"}.get(
             definition["source"], False
         )
-        as_drawn = builtin and "preprocessing" not in definition
-        return not (as_drawn and self.config["tasks"][task]["source"] == "builtin")
+        as_drawn = builtin and not definition.keys() & {"preprocessing", "size"}
+        drawn = self.config["tasks"][task]
+        return not (as_drawn and drawn["source"] == "builtin" and drawn.get("name") not in LARGER)
 
     def images(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
         """Return the folders of decoded images of those (task, checkpoint) that need some."""
