@@ -165,7 +165,7 @@ def _check_references(config: dict) -> list[str]:
 
     need("select.tasks", select["tasks"], "tasks")
     need("select.groups", select["groups"], "groups")
-    need("select.measures", select["measures"], "measures", ("consensus",))
+    need("select.measures", select["measures"], "measures", ("consensus", "ranking"))
     need("nleep_grid.groups", config["nleep_grid"]["groups"], "groups")
     need("rank.measures", config["rank"]["measures"], "measures")
     caps = [stage["samples_per_class"] for stage in config["rank"]["budget"]]
@@ -218,7 +218,7 @@ def _check_references(config: dict) -> list[str]:
             if config["measures"].get(name, {}).get("eval") == "test"
         ]
     evaluation = config["evaluation"]
-    selected = [name for name in select["measures"] if name != "consensus"]
+    selected = [name for name in select["measures"] if name not in ("consensus", "ranking")]
     if "consensus" in select["measures"]:
         faults += [
             f"evaluation.consensus: {name!r} is not in select.measures"
