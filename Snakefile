@@ -29,8 +29,15 @@ include: "rules/scores.smk"
 include: "rules/evaluation.smk"
 include: "rules/rank.smk"
 include: "rules/model_zoo.smk"
+include: "rules/detection.smk"
 include: "rules/report.smk"
 include: "rules/estimate.smk"
+
+
+# Jobs of this machine and this Python start by a fork of a process that has imported what they import.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        shell.prefix(start_fork_server())
 
 
 rule all:
@@ -56,3 +63,9 @@ rule model_zoo:
     input:
         zoo.files(),
         model_zoo_report_files(zoo),
+
+
+rule detection:
+    input:
+        detection.files(),
+        detection.pages(),

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from ckptrank.checkpoints.own_code import hash_code
 from ckptrank.files.atomic import read_json
+from ckptrank.jobs.fork_server import start as start_fork_server
 from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths
 from ckptrank.workflow.config import ConfigError, complete_config
-from ckptrank.workflow.digest import digest_code
+from ckptrank.workflow.detection_plan import DetectionPlan
+from ckptrank.workflow.digest import digest_code, digest_data
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.model_zoo_plan import EXPERIMENTS, TABLES, ModelZooPlan
 from ckptrank.workflow.plan import EVALUATION_TABLES, Plan, constrain
@@ -45,8 +47,12 @@ except ConfigError as error:
 
 plan = Plan(config)
 zoo = ModelZooPlan(plan)
+detection = DetectionPlan(plan)
 rank = RankPlan(plan, lambda task, samples: get_kept(task, samples))
 resources = JobResources(config["compute"], config["finetune"])
+# A step of a detector takes as long as so many of a classifier, whose images are smaller.
+DETECTOR_COST = 8
+detection_resources = JobResources(config["compute"], detection.entry["finetune"])
 DEVICE = config["compute"]["device"]
 
 
@@ -57,6 +63,7 @@ wildcard_constraints:
     data="shapes|letters|textures|scribbles|mixture",
     group=constrain(config["groups"]),
     rates=constrain(plan.sweep),
+    detector_rates=constrain(detection.sweep),
     samples=constrain(rank.stages),
     recipe=constrain(config["recipes"]),
 
@@ -73,6 +80,12 @@ def get_tuned_first(wildcards):
         return []
     ordered = checkpoints.order_checkpoints.get(task=wildcards.task)
     return rank.tuned_first(wildcards.task, ordered.output.order)
+
+
+def get_features_of_first(wildcards):
+    """Feature files of the first two of a task's order; known once that is."""
+    ordered = checkpoints.order_checkpoints.get(task=wildcards.task)
+    return rank.features_of_first(wildcards.task, ordered.output.order)
 
 
 def get_score_params(job):

@@ -1,4 +1,9 @@
 # `snakemake --cores 1 --quiet -- estimate`: what the config's benchmark costs, before it starts.
+estimated = {"checkpoints ranked (snakemake benchmark)": plan}
+if zoo.experts:
+    estimated["model zoo (snakemake model_zoo)"] = zoo
+
+
 rule estimate:
     log:
         "<logs>/estimate.log",
@@ -9,6 +14,11 @@ rule estimate:
         mem_mb=500,
         runtime=runtime(10),
     params:
-        plan=plan.estimate_of(bool(resources.gpus())),
+        plans={
+            title: each.estimate_of(
+                gpu=bool(resources.gpus()), local=workflow.local_exec
+            )
+            for title, each in estimated.items()
+        },
     script:
         "../scripts/estimate/estimate.py"

@@ -51,6 +51,7 @@ rule evaluate:
         metrics=paths.EVALUATION.format(table="metrics"),
         summary=paths.EVALUATION.format(table="summary"),
         comparisons=paths.EVALUATION.format(table="comparisons"),
+        families=paths.EVALUATION.format(table="families"),
     log:
         "<logs>/evaluation/evaluate.log",
     group:
@@ -64,6 +65,7 @@ rule evaluate:
         groups={group: plan.members(group) for group in plan.groups},
         consensus=config["evaluation"]["consensus"],
         bootstrap=config["evaluation"]["bootstrap"],
+        families=plan.families,
         code=digest_code("ckptrank.evaluation.evaluate", "ckptrank.evaluation.tables"),
     script:
         "../scripts/evaluation/evaluate.py"
@@ -133,4 +135,5 @@ use rule evaluate as evaluate_nleep_grid with:
         groups={group: plan.members(group) for group in config["nleep_grid"]["groups"]},
         consensus=[],
         bootstrap=0,
+        families={},
         code=digest_code("ckptrank.evaluation.evaluate", "ckptrank.evaluation.tables"),

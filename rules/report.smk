@@ -23,6 +23,7 @@ use rule render as render_ranking with:
         measures=paths.EVALUATION.format(table="measures"),
         checkpoints=paths.EVALUATION.format(table="checkpoints"),
         tasks=paths.EVALUATION.format(table="tasks"),
+        families=paths.EVALUATION.format(table="families"),
     output:
         csv="<results>/report/ranking/{group}.csv",
         markdown="<results>/report/ranking/{group}.md",
@@ -39,6 +40,7 @@ use rule render as render_ranking with:
         group=lambda wildcards: wildcards.group,
         title=lambda wildcards: plan.group_title(wildcards.group),
         published=lambda wildcards: plan.published_beside(wildcards.group),
+        members=plan.families,
         page="benchmark.ranking",
         code=digest_report("benchmark.ranking"),
 
@@ -303,9 +305,12 @@ use rule render as render_rank with:
         ranking=paths.RANKING,
         scores=paths.RANK_DETAILS,
         facts=paths.RANK_FACTS,
+        why=paths.WHY,
     output:
         svg="<results>/report/rank/{task}.svg",
         pdf="<results>/report/rank/{task}.pdf",
+        pareto_svg="<results>/report/rank/{task}.pareto.svg",
+        pareto_pdf="<results>/report/rank/{task}.pareto.pdf",
         page=report(
             "<results>/report/rank/{task}.html",
             caption="../reports/captions/rank.rst",
@@ -419,3 +424,45 @@ use rule render_rank_provenance as render_model_zoo_provenance with:
         "<logs>/report/model_zoo/provenance.log",
     params:
         chapter="model_zoo",
+
+
+# The chapter on detection.
+use rule render as render_detection with:
+    input:
+        **detection.table_files(),
+        prepared=expand(paths.TASK, task=detection.tasks),
+        detectors=detection.ground_truth_files(),
+    output:
+        figures=directory("<results>/report/detection/figures"),
+        page=report(
+            "<results>/report/detection/index.html",
+            caption="../reports/captions/detection.rst",
+            category="Which backbone for a detector",
+            labels={"what": "precisions, measures, pictures"},
+        ),
+    log:
+        "<logs>/report/detection/page.log",
+    params:
+        published=detection.entry["published"],
+        links={"provenance.html": "What ran, with which versions, for how long"},
+        page="detection.chapter",
+        code=digest_report("detection.chapter"),
+
+
+# Comes after every other job of the chapter but its page, since it reads their logs.
+use rule render_rank_provenance as render_detection_provenance with:
+    input:
+        paths.DETECTION.format(table="summary"),
+    output:
+        svg="<results>/report/detection/stages.svg",
+        pdf="<results>/report/detection/stages.pdf",
+        page=report(
+            "<results>/report/detection/provenance.html",
+            caption="../reports/captions/chapter_provenance.rst",
+            category="Which backbone for a detector",
+            labels={"what": "provenance"},
+        ),
+    log:
+        "<logs>/report/detection/provenance.log",
+    params:
+        chapter="detection",

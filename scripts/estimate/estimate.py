@@ -9,7 +9,10 @@ from ckptrank.workflow.estimate import Plan, estimate, format_estimate
 with run_job(snakemake):
     # Beside the logs lie the results of earlier runs, where there are any.
     root = Path(snakemake.log[0]).parents[1]
-    text = format_estimate(estimate(Plan(**snakemake.params.plan), root))
+    text = "\n\n".join(
+        f"{title}\n{format_estimate(estimate(Plan(**plan), root))}"
+        for title, plan in snakemake.params.plans.items()
+    )
     print(text)
     # On the terminal too, where whoever has asked can see it.
     print(text, file=sys.__stdout__, flush=True)

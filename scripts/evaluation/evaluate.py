@@ -12,7 +12,11 @@ with run_job(snakemake):
         for name in ("scores", "ground_truth", "checkpoints", "measures")
     }
     evaluation = evaluate(
-        **tables, groups=params.groups, consensus=params.consensus, bootstrap=params.bootstrap
+        **tables,
+        groups=params.groups,
+        consensus=params.consensus,
+        bootstrap=params.bootstrap,
+        families=params.families,
     )
     results = {name: getattr(evaluation, name) for name in snakemake.output.keys()}  # noqa: SIM118
     write_frames(snakemake.output, results, BENCHMARK | COMPARISONS)

@@ -23,7 +23,9 @@ POOL = (
 )  # fmt: skip
 
 
-def write_ranking(folder: Path, *, task: str = "pets", seed: int = 0, tuned: int = 0) -> Path:
+def write_ranking(
+    folder: Path, *, task: str = "pets", seed: int = 0, tuned: int = 0, advice: dict | None = None
+) -> Path:
     """Write ranking.csv, scores.csv and facts.json as the rank job does; return the folder."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,12 +39,26 @@ def write_ranking(folder: Path, *, task: str = "pets", seed: int = 0, tuned: int
         "title": f"Pets {HOSTILE}" if seed else "Pets",
         "classes": 37,
         "train_samples": 3680,
+        "test_samples": 3669,
         "protocol": "training images only; a stratified fifth is held out where a measure needs it",
         "measures": list(MEASURES),
         "resamples": 20,
         "device": "CPU, 2 cores",
+        "error": {"level": 0.2, "weights": [0.7, 0.4], "sd": 0.4, "tasks": 4, "pairs": 72},
+        "advice": {
+            "take": ranking["checkpoint"].iloc[0],
+            "first": ranking["checkpoint"].iloc[0],
+            "by_cost": False,
+            "as_good": 3,
+            "gap": 0.0,
+            "error": 0.03,
+            "largest_gap": 0.012,
+            "noise": 0.02,
+            "probe": None,
+        },
         "warnings": ["12 images occur in both the training and the test split"] if seed else [],
     }
+    facts["advice"] |= advice or {}
     (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
     return folder
 
@@ -78,9 +94,13 @@ def _ranking(rng: np.random.Generator, scores: pd.DataFrame, tuned: int) -> pd.D
         rows.append(
             {
                 "rank": at, "checkpoint": name, "title": "" if name == HOSTILE else name.replace("_", " "),
+                "gap": 0.004 * (at - 1), "gap_low": 0.004 * (at - 1) - 0.014, "gap_high": 0.004 * (at - 1) + 0.014,
+                "gap_sd": 0.007, "input_size": 224.0 if at % 4 else 256.0,
                 "consensus": mean, "rank_low": low, "rank_high": high, "with_first": str(at <= 4).lower(),
                 "stage": "all" if at <= 10 else "16", "samples": 3680 if at <= 10 else 592,
                 "parameters": size, "forward_gflops": size / 5e6,
+                "latency_seconds": size / 2e9, "finetune_memory_mb": size / 5e4, "inference_memory_mb": size / 2e5,
+                "file_mb": size * 4e-6,
                 "images_per_second": 2e9 / size, "licence": "apache-2.0" if at % 3 else "",
                 "finetune_seconds": size / 2e5, "status": "ok", "reason": "",
                 "tuned_accuracy": 0.9 - 0.01 * at + 0.02 * (at == 2) if at <= tuned else np.nan,

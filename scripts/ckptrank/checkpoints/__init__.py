@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ckptrank.checkpoints.network import Network
     from ckptrank.checkpoints.source import Source
 
-SOURCES = ("builtin", "scratch", "torchvision", "timm", "hub", "file")
+SOURCES = ("builtin", "scratch", "torchvision", "timm", "hub", "file", "tf_slim")
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 

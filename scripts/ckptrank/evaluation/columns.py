@@ -210,6 +210,15 @@ _COMPARISONS = {
     "tasks": number("count", "where both are defined"),
     "told_apart": flag("the interval excludes 0"),
 }
+_FAMILIES = {
+    "group": text("the group of checkpoints that are compared"),
+    "family": text("a kind of task, of `evaluation.families` in the config"),
+    "measure": text("name of the measure"),
+    "kendall": number("%", "mean Kendall over the tasks of this kind"),
+    "low": number("%", "lower end of its 95 % interval"),
+    "high": number("%", "upper end"),
+    "tasks": number("count", "tasks of this kind on which it is defined"),
+}
 
 
 def _in_folders(name: str, *folders: str) -> tuple[str, ...]:
@@ -273,8 +282,14 @@ COMPARISONS = {
         _in_folders("comparisons", "evaluation"),
         _COMPARISONS,
     ),
+    "families": Table(
+        "a measure on the tasks of a kind, within a group",
+        ("group", "family", "measure"),
+        _in_folders("families", "evaluation"),
+        _FAMILIES,
+    ),
 }
-"""The benchmark's measures, in pairs."""
+"""The benchmark's measures, in pairs, and on each kind of task."""
 FINDINGS = {
     "findings": Table(
         "a finding of the first paper with its verdict, then its parts",
@@ -300,14 +315,27 @@ FINDINGS = {
 }
 """What the benchmark says about the first paper's findings."""
 
+#: Measures that the error of an order is known for.
+RANK_VOTERS = ("linear_converged", "nleep", "lfc", "logme", "h_score", "knn", "leep")
+
 _ORDER = {
     "rank": number("place", "1 is the first; empty where it could not be ranked"),
     "checkpoint": _CHECKPOINT,
     "title": text("what the report calls it, empty: its name"),
     "consensus": number("place", "mean place over the measures"),
-    "rank_low": number("place", "lower end of the 95 % interval over halves of the samples"),
-    "rank_high": number("place", "upper end of the 95 % interval over halves of the samples"),
+    "rank_low": number(
+        "place", "lower end of its 95 % interval: halves of the samples, and the measures' error"
+    ),
+    "rank_high": number(
+        "place", "upper end of its 95 % interval: halves of the samples, and the measures' error"
+    ),
     "with_first": flag("it cannot be told from the first"),
+    "gap": number(
+        "fraction", "accuracy that it is expected to reach less than the first; negative: more"
+    ),
+    "gap_low": number("fraction", "lower end of its 95 % interval, by the measures' own error"),
+    "gap_high": number("fraction", "upper end of its 95 % interval, by the measures' own error"),
+    "gap_sd": number("fraction", "one standard error of the gap"),
     "stage": text("the last stage that it took part in: its samples per class, or `all`"),
     "samples": number("images", "that its scores of that stage saw"),
     "parameters": _CHECKPOINTS["parameters"],
@@ -315,6 +343,11 @@ _ORDER = {
     "images_per_second": number("images per s", "speed of its feature extraction"),
     "licence": _CHECKPOINTS["licence"],
     "finetune_seconds": number("s", "estimated time of one fine-tuning run there"),
+    "latency_seconds": number("s", "forward pass of one image on that device"),
+    "finetune_memory_mb": number("MB", "estimated, for fine-tuning at `finetune.batch_size`"),
+    "inference_memory_mb": number("MB", "estimated, for the forward pass of one image"),
+    "file_mb": number("MB", "size of its stored weights"),
+    "input_size": number("pixels", "side of the square image that it takes"),
     "status": text("`ok`, or `failed`: it could not be ranked"),
     "reason": _REASON,
 }
@@ -347,8 +380,20 @@ RANK = {
             "title": text("what the report calls the measure"),
         },
     ),
+    "benchmark": Table(
+        "a checkpoint of a finished benchmark on a task, from which the error of the measures is learnt",
+        ("benchmark", "task", "checkpoint"),
+        ("scripts/ckptrank/rank/benchmark.csv",),
+        {
+            "benchmark": text("the run that it is of"),
+            "task": _TASK,
+            "checkpoint": _CHECKPOINT,
+            "accuracy": _GROUND_TRUTH["accuracy"],
+            **{name: number("as the measure", "its score") for name in RANK_VOTERS},
+        },
+    ),
 }
-"""The tables of ``snakemake rank``, for each task."""
+"""The tables of ``snakemake rank``, for each task, and the one that its errors are learnt from."""
 
 _TARGET = text("the data set that the task is of")
 _POOL = text("the experts to choose from: `single`, or a network of several domains")
@@ -668,6 +713,70 @@ EXPERIMENTS = {
 }
 """What the model zoo's experiments made of it."""
 
+_VIEW = text(
+    "`images`: features of whole images with the labels of all objects in them; `objects`: features inside each box"
+)
+_FOUND = "of the best run; COCO's, over classes and IoU from 0.50 to 0.95"
+DETECTION = {
+    "checkpoints": Table(
+        "a checkpoint", ("checkpoint",), _in_folders("checkpoints", "detection"), _CHECKPOINTS
+    ),
+    "tasks": Table(
+        "a task",
+        ("task",),
+        _in_folders("tasks", "detection"),
+        {
+            **_TASKS,
+            "train_objects": number("objects", "in its training set, crowds left out"),
+            "test_objects": number("objects", "in its test set, likewise"),
+            "empty_train_images": number("images", "in its training set that have none"),
+            "masks": flag("every object has a mask"),
+        },
+    ),
+    "ground_truth": Table(
+        "a checkpoint fine-tuned as a detector on a task",
+        ("checkpoint", "task"),
+        _in_folders("ground_truth", "detection"),
+        {
+            **_GROUND_TRUTH,
+            "accuracy": number(
+                "fraction", "the best of the sweep: `ap`, `mask_ap` of Mask R-CNN, `miou` of an FCN"
+            ),
+            "repeat_accuracies": text("the same of the repeats (fractions), joined by `;`"),
+            "head": text("`fcos`, `faster_rcnn`, `mask_rcnn` or `fcn`"),
+            "ap": number("fraction", f"average precision of boxes, {_FOUND}"),
+            "ap50": number("fraction", "the same at an IoU of 0.50"),
+            "ap75": number("fraction", "the same at an IoU of 0.75"),
+            "mask_ap": number("fraction", f"average precision of masks, {_FOUND}"),
+            "mask_ap50": number("fraction", "the same at an IoU of 0.50"),
+            "mask_ap75": number("fraction", "the same at an IoU of 0.75"),
+            "miou": number(
+                "fraction", "mean intersection over union of the classes' pixels, the ground's too"
+            ),
+        },
+    ),
+    "scores": Table(
+        "a score of a checkpoint on a task",
+        ("view", "measure", "checkpoint", "task"),
+        _in_folders("scores", "detection"),
+        {"view": _VIEW, **_SCORES},
+    ),
+    "measures": Table("a measure", ("measure",), _in_folders("measures", "detection"), _MEASURES),
+    "metrics": Table(
+        "a measure on a task",
+        ("group", "task", "measure"),
+        _in_folders("metrics", "detection"),
+        {**_METRICS, "group": _VIEW},
+    ),
+    "summary": Table(
+        "a metric of a measure over tasks",
+        ("group", "measure", "metric"),
+        _in_folders("summary", "detection"),
+        {**_SUMMARY, "group": _VIEW},
+    ),
+}
+"""The detection benchmark; its metrics are those of the first, of average precisions in place of accuracies."""
+
 CHAPTERS = {
     "The benchmark": BENCHMARK,
     "The benchmark: its measures in pairs": COMPARISONS,
@@ -675,6 +784,7 @@ CHAPTERS = {
     "Ranking, a folder per task": RANK,
     "The model zoo: what was measured": MODEL_ZOO,
     "The model zoo: its experiments": EXPERIMENTS,
+    "Detection": DETECTION,
 }
 
 

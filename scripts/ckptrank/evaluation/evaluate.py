@@ -78,12 +78,16 @@ class Evaluation:
     taus, in points, with its interval: both are resampled together, so that what makes a resample hard for both
     cancels. Of two measures the better one comes first.
 
+    ``families``: a row per group, family of tasks and measure, the mean Kendall over the tasks of the family, in
+    percent, with its interval.
+
     ``scores``: those given and the baselines'; pooled ones once per group, named in ``group``.
     """
 
     metrics: pd.DataFrame
     summary: pd.DataFrame
     comparisons: pd.DataFrame
+    families: pd.DataFrame
     scores: pd.DataFrame
 
 
@@ -98,6 +102,7 @@ def evaluate(
     seed: int = 0,
     *,
     reference: str | None = None,
+    families: Mapping[str, Sequence[str]] | None = None,
 ) -> Evaluation:
     """Compare the scores of every measure and baseline with the ground truth, in each group.
 
@@ -111,7 +116,8 @@ def evaluate(
     is ranked last, below all that have one, and ties among such are broken pessimistically as others are.
     Only the correlations are over the scored pairs alone. A pair without ground truth is left out of all.
     ``consensus``: the measures that the consensus averages. ``bootstrap``: the number of resamples,
-    0 for no intervals. ``reference``: a checkpoint to gain on; adds the metrics ``gain_at_k``.
+    0 for no intervals. ``reference``: a checkpoint to gain on; adds the metrics ``gain_at_k``. ``families``:
+    names of tasks by kind; tasks that are not in the ground truth, and kinds that have no other, are passed over.
 
     Raises ``ValueError`` naming the table and the row for missing columns, missing or repeated
     pairs, and unknown names.
@@ -140,7 +146,7 @@ def evaluate(
     rows = rows.astype(dict.fromkeys(("score", *COSTS, *SHARED_COSTS), np.float64))
 
     noise = _find_noise(ground_truth, tasks)
-    metrics, summary, comparisons, pooled = [], [], [], []
+    metrics, summary, comparisons, by_family, pooled = [], [], [], [], []
     for group, members in ranked.items():
         truth = accuracies.loc[members]
         here = combine_scores(rows[rows["checkpoint"].isin(members)], group)
@@ -164,6 +170,11 @@ def evaluate(
                 {"group": group, "task": row["task"], "measure": name} | row for row in per_task
             ]
             summary += [{"group": group, "measure": name} | row for row in means]
+        for family, members_of_it in (families or {}).items():
+            inside = np.isin(tasks, members_of_it)
+            for name, series in compared.items() if inside.any() else ():
+                row = _average_family(series, inside, resamples)
+                by_family.append({"group": group, "family": family, "measure": name} | row)
         if bootstrap:
             pairs = compare_series(compared, resamples.get_interval)
             comparisons += [{"group": group} | row for row in pairs]
@@ -172,6 +183,7 @@ def evaluate(
         pd.DataFrame(metrics),
         pd.DataFrame(summary),
         pd.DataFrame(comparisons, columns=COMPARISONS["comparisons"].names),
+        pd.DataFrame(by_family, columns=COMPARISONS["families"].names),
         pd.concat([pool_free, *pooled], ignore_index=True),
     )
 
@@ -273,6 +285,15 @@ def _compare(
         np.stack([100 * draws["kendall"] for draws in drawn], axis=1),
     )
     return per_task, [row | left_out for row in summary], kendall
+
+
+def _average_family(series: Series, inside: np.ndarray, resamples: Resamples) -> dict:
+    """Return the mean of a measure's taus over the tasks that are ``inside`` (T,), with its interval."""
+    values = series.values[inside]
+    defined = values[np.isfinite(values)]
+    low, high = resamples.get_interval(np.where(inside, series.draws, np.nan))
+    mean = float(defined.mean()) if len(defined) else np.nan
+    return {"kendall": mean, "low": low, "high": high, "tasks": len(defined)}
 
 
 def _find_noise(ground_truth: pd.DataFrame, tasks: list[str]) -> pd.Series:

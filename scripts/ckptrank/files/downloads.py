@@ -74,7 +74,7 @@ def download(url: str, digest: str | None = None) -> Path:
     if parts.scheme not in ("http", "https"):
         raise PairFault(f"{url}: expected an https:// or file:// address")
     name = Path(unquote(parts.path)).name or "download"
-    shared = _torch_cache() / name
+    shared = torch_cache() / name
     if digest and shared.is_file() and sha256_of(shared).startswith(digest.lower()):
         return shared
     folder = cache_folder() / "downloads" / sha256(url.encode()).hexdigest()[:16]
@@ -132,7 +132,8 @@ def digest_in_name(url: str) -> str | None:
     return found[2] if found and (found[1] or not found[2].isdigit()) else None
 
 
-def _torch_cache() -> Path:
+def torch_cache() -> Path:
+    """Return the folder in which PyTorch keeps files of weights."""
     home = os.environ.get("TORCH_HOME") or Path(
         os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"
     )

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ckptrank.jobs.attempts import note_failure, refuse_repetition
 from ckptrank.jobs.costs import job_costs
+from ckptrank.jobs.forked_job import report_imports
 from ckptrank.jobs.memory import keep_freed_memory
 
 Item = TypeVar("Item")
@@ -38,6 +39,7 @@ def run_job(snakemake: object) -> Iterator[logging.Logger]:
             traceback.print_exc(file=terminal)
             raise SystemExit(1) from None
     if type(snakemake).__module__.startswith("snakemake"):
+        report_imports()
         # The work is on disk. Taking PyTorch down in good order takes the smoke preset 210 CPU seconds, not 177.
         os._exit(0)
 

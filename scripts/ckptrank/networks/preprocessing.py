@@ -17,16 +17,19 @@ class Preprocessing:
     ``size``: side of the square input in pixels. ``crop``: fraction of the resized image's shorter
     side that the centre crop keeps (1.0: resize the shorter side to ``size``). ``crop_mode``:
     ``center``, or ``squash`` to resize both sides alike without regard to the aspect ratio before the
-    crop. ``mean`` and ``std``: per RGB channel, on the 0..1 scale. Sizes and crops are rounded as
-    torchvision and timm round them, so that the pixels are theirs.
+    crop, or ``inner`` to keep that fraction of both sides of the image itself and squash it. ``mean`` and
+    ``std``: per RGB channel, on the 0..1 scale. Sizes and crops are rounded as torchvision and timm round
+    them, so that the pixels are theirs; with the interpolation ``tensorflow`` they are TensorFlow 1's (its
+    bilinear one reads at whole multiples of the ratio of the sides and never averages more than two pixels),
+    rounded to whole values.
     """
 
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "tensorflow"] = "bilinear"
     crop: float = 1.0
-    crop_mode: Literal["center", "squash"] = "center"
+    crop_mode: Literal["center", "squash", "inner"] = "center"
 
     @classmethod
     def from_dict(cls, values: dict) -> "Preprocessing":
@@ -49,15 +52,23 @@ class Preprocessing:
         """Resize and crop one RGB image to uint8 (size, size, 3)."""
         side = int(self.size / self.crop + 1e-6)
         image = _limit_aspect(image)
+        if self.crop_mode == "inner":
+            image, side = _cut_middle(image, self.crop), self.size
+        tensorflow = self.interpolation == "tensorflow"
+        whole = round if tensorflow else int
         width, height = image.size
-        if self.crop_mode == "squash":
+        if self.crop_mode != "center":
             width, height = side, side
         elif width <= height:
-            width, height = side, int(side * height / width)
+            width, height = side, whole(side * height / width)
         else:
-            width, height = int(side * width / height), side
-        resized = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
-        left, top = round((width - self.size) / 2.0), round((height - self.size) / 2.0)
+            width, height = whole(side * width / height), side
+        if tensorflow:
+            resized = Image.fromarray(_resize_as_tensorflow(np.asarray(image), width, height))
+            left, top = (width - self.size) // 2, (height - self.size) // 2
+        else:
+            resized = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
+            left, top = round((width - self.size) / 2.0), round((height - self.size) / 2.0)
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
 
     def normalise(self, images: "torch.Tensor") -> "torch.Tensor":
@@ -81,3 +92,24 @@ def _limit_aspect(image: Image.Image, most: int = 16) -> Image.Image:
     wide, high = min(width, most * height), min(height, most * width)
     left, top = (width - wide) // 2, (height - high) // 2
     return image.crop((left, top, left + wide, top + high))
+
+
+def _cut_middle(image: Image.Image, fraction: float) -> Image.Image:
+    """Keep a fraction of both sides, as TensorFlow's ``central_crop``."""
+    width, height = image.size
+    left, top = int((width - fraction * width) / 2), int((height - fraction * height) / 2)
+    return image.crop((left, top, width - left, height - top))
+
+
+def _resize_as_tensorflow(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize uint8 (H, W, 3) by TensorFlow 1's bilinear interpolation: no half-pixel centres, no filter."""
+    values = pixels.astype(np.float32)
+    for axis, size in ((0, height), (1, width)):
+        there = values.shape[axis]
+        at = np.arange(size, dtype=np.float32) * np.float32(there / size)
+        low = at.astype(np.intp)
+        high = np.minimum(low + 1, there - 1)
+        share = (at - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        first = values.take(low, axis)
+        values = first + (values.take(high, axis) - first) * share
+    return np.rint(values).astype(np.uint8)

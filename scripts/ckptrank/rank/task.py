@@ -2,22 +2,30 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ckptrank.checkpoints import CARD
 from ckptrank.errors import PairFault
 from ckptrank.evaluation.collect import describe_protocol
 from ckptrank.evaluation.columns import RANK
 from ckptrank.evaluation.tables import write_frames
-from ckptrank.files.atomic import write_json
-from ckptrank.rank.costs import describe_checkpoint, describe_speed
+from ckptrank.files.atomic import read_json, write_json
+from ckptrank.rank.advice import advise, warn_of_differences
+from ckptrank.rank.cautions import warn_of_images, warn_of_twins
+from ckptrank.rank.costs import describe_checkpoint, describe_running, describe_speed
+from ckptrank.rank.expected import PROBE, MeasureError, expect_gaps, learn_error, read_benchmark
 from ckptrank.rank.order import join_stages, order_checkpoints, read_parts
 from ckptrank.scores.protocol import Protocol, choose_rows
-from ckptrank.tasks.store import open_task
+from ckptrank.tasks.store import StoredTask, open_task
 
 logger = logging.getLogger("ckptrank")
+LAST = "all"  # the stage of all samples
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,15 @@ class TaskFiles:
 
     ``task``: its prepared folder. ``cards``: checkpoint -> its prepared folder. ``scores``: stage of
     halving -> score files. ``features``: stage -> checkpoint -> feature file. Stages come in their order.
+    ``running``: checkpoint -> what it takes to run. ``twins``: near-duplicates between the splits.
     """
 
     task: str
     cards: Mapping[str, str]
     scores: Mapping[str, Sequence[str]]
     features: Mapping[str, Mapping[str, str]]
+    running: Mapping[str, str]
+    twins: str
 
     @classmethod
     def from_lists(
@@ -41,6 +52,8 @@ class TaskFiles:
         candidates: Mapping[str, Sequence[str]],
         scores: Sequence[str],
         features: Sequence[str],
+        running: Mapping[str, str],
+        twins: str,
     ) -> "TaskFiles":
         """Sort flat lists of files by stage.
 
@@ -53,6 +66,8 @@ class TaskFiles:
             cards,
             _split(scores, candidates),
             {s: dict(zip(candidates[s], by_stage[s], strict=True)) for s in candidates},
+            running,
+            twins,
         )
 
 
@@ -75,6 +90,7 @@ def write_order(
     protocols: Mapping[str, Protocol],
     resamples: int,
     finetune_images: int,
+    batch_size: int,
 ) -> None:
     """Write what :func:`rank_task` finds to the outputs ``order``, ``scores`` and ``facts``.
 
@@ -82,7 +98,12 @@ def write_order(
     many halves of the samples the intervals rest.
     """
     order, scores, about = rank_task(
-        files, task=task, titles=titles, protocols=protocols, finetune_images=finetune_images
+        files,
+        task=task,
+        titles=titles,
+        protocols=protocols,
+        finetune_images=finetune_images,
+        batch_size=batch_size,
     )
     scores = scores.assign(title=scores["measure"].map(measures))
     write_frames(outputs, {"order": order, "scores": scores}, RANK)
@@ -108,19 +129,23 @@ def rank_task(
     titles: Mapping[str, str],
     protocols: Mapping[str, Protocol],
     finetune_images: int,
+    batch_size: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Return a task's order (a row per checkpoint), the scores behind it, and facts about the task.
 
     ``titles``: checkpoint -> title. ``protocols``: stage -> the samples that its measures saw.
-    ``finetune_images``: how many images a fine-tuning run trains on. The scores are those of the last
-    stage that each checkpoint reached. The facts: ``train_samples``, ``classes`` and ``warnings`` of the
-    task, the ``device`` of the extraction. A task that cannot be used has the reason for its warning.
+    ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. The scores are those of the last
+    stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes`` and
+    ``warnings`` of the task, the ``device`` of the extraction, the ``advice`` and the ``error`` of the measures that
+    it rests on (:class:`~ckptrank.rank.advice.Advice`, :class:`~ckptrank.rank.expected.MeasureError`; None where
+    there is none). A task that cannot be used has the reason for its warning.
     """
     order, scores = _order_stages(files.scores)
     stages = dict(zip(order["checkpoint"], order["stage"], strict=True))
     costs = {
         name: describe_speed(files.features[stage][name], finetune_images)
         | describe_checkpoint(files.cards[name], titles[name])
+        | describe_running(files.cards[name], files.running[name], batch_size)
         for name, stage in stages.items()
     }
     costs = pd.DataFrame(costs).T
@@ -129,27 +154,67 @@ def rank_task(
     unranked = order["rank"].isna()
     order["status"] = unranked.map({True: "failed", False: "ok"})
     order["reason"] = order["checkpoint"].map(reasons).where(unranked).fillna("")
+    error = None
     try:
         stored = open_task(files.task)
     except PairFault as fault:
         logger.error("%s", fault)
-        about: dict[str, object] = {
+        about: dict[str, Any] = {
             "train_samples": None,
+            "test_samples": None,
             "classes": 0,
             "warnings": [f"The task failed: {fault}"],
         }
     else:
-        about = {key: stored.facts[key] for key in ("train_samples", "warnings")}
+        about = {key: stored.facts[key] for key in ("train_samples", "test_samples")}
         about["classes"] = stored.classes
+        ranked = order.loc[order["rank"].notna(), "checkpoint"]
+        cards = {name: read_json(Path(files.cards[name]) / CARD) for name in ranked}
         labels = stored.labels("train")
+        about["warnings"] = [
+            *stored.facts["warnings"],
+            *warn_of_images(labels, stored.labels("test")),
+            *warn_of_twins(read_json(files.twins)),
+            *warn_of_differences(cards),
+        ]
         samples = {
             stage: len(choose_rows(labels, protocol, False, task)[0])
             for stage, protocol in protocols.items()
         }
         order["samples"] = order["stage"].map(samples)
+        order, error = _add_error(order, scores, stored)
+    of_probe = scores[(scores["measure"] == PROBE) & (scores["stage"] == LAST)]
+    probes = of_probe.set_index("checkpoint")["score"].dropna()
+    order = order.reindex(columns=RANK["order"].names)
+    advice = advise(order, probes, about["test_samples"] or 1)
+    about["advice"] = None if advice is None else asdict(advice)
+    about["error"] = None if error is None else asdict(error) | {"weights": [*error.weights]}
     devices = costs.get("device", pd.Series(dtype=object)).dropna().unique()
     about["device"] = ", ".join(devices)
-    return order.reindex(columns=RANK["order"].names), scores, about
+    return order, scores, about
+
+
+def _add_error(
+    order: pd.DataFrame, scores: pd.DataFrame, task: StoredTask
+) -> tuple[pd.DataFrame, MeasureError | None]:
+    """Return the order with the measures' own error in its intervals, gaps and ties; and that error.
+
+    Only those that reached the last stage are compared. Of several labels an image no benchmark knows anything.
+    """
+    last = scores[scores["stage"] == LAST]
+    table = last.pivot(index="checkpoint", columns="measure", values="score")
+    error = learn_error(read_benchmark(), list(table))
+    if error is None or task.facts["multi_label"] or order["rank"].isna().all():
+        return order, None
+    voters = [name for name in table if name in RANK["benchmark"].columns]
+    gaps = expect_gaps(
+        error, table[voters], order["checkpoint"].iloc[0], task.facts["test_samples"]
+    )
+    order = order.join(gaps, on="checkpoint")
+    order["rank_low"] = np.fmin(order["rank_low"], order["place_low"])
+    order["rank_high"] = np.fmax(order["rank_high"], order["place_high"])
+    order["with_first"] |= order["gap_low"] <= 0
+    return order, error
 
 
 def _order_stages(files: Mapping[str, Sequence[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
-from ckptrank.tasks.labels import number_labels, split_rows
+from ckptrank.tasks.labels import find_groups, number_labels, split_rows
 from ckptrank.tasks.splits import find_left_out, find_split
 from ckptrank.tasks.task import TaskData, listing
 
@@ -27,8 +27,9 @@ def load(definition: dict) -> TaskData:
     given. With folders of a training and a test set in it, each holds a subfolder per class: those that
     the fields ``train`` and ``test`` name, else ``train`` and ``test``, or ``val`` where there is no
     ``test``, in any spelling of :mod:`ckptrank.tasks.splits`. Without them the class folders lie in ``path``
-    itself and ``test_fraction`` of each class is held out, chosen by ``seed``. Hidden files, files that
-    have no suffix of an image and empty folders are passed over. Raises :class:`PairFault` naming the
+    itself and ``test_fraction`` of each class is held out, chosen by ``seed``; ``group_pattern`` keeps those images
+    together in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). Hidden files, files
+    that have no suffix of an image and empty folders are passed over. Raises :class:`PairFault` naming the
     folder that is wrong.
     """
     root = find_root(locate(definition["path"], definition.get("sha256")))
@@ -54,7 +55,9 @@ def load(definition: dict) -> TaskData:
         )
     paths, names, classes = scan(root)
     labels = number_labels(names, classes)
-    train, test = split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+    pattern = definition.get("group_pattern")
+    groups = None if pattern is None else find_groups(paths, pattern)
+    train, test = split_rows(labels, definition["test_fraction"], definition.get("seed", 0), groups)
     files = ImageFiles(root, tuple(paths))
     return TaskData(
         tuple(classes), files.limited_to(train), labels[train], files.limited_to(test), labels[test]

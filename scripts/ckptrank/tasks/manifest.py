@@ -10,7 +10,7 @@ import numpy as np
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
-from ckptrank.tasks.labels import mark_labels, number_labels, split_rows
+from ckptrank.tasks.labels import find_groups, mark_labels, number_labels, split_rows
 from ckptrank.tasks.splits import TEST, TRAINING, VALIDATION, find_left_out, find_split
 from ckptrank.tasks.task import TaskData
 
@@ -24,9 +24,11 @@ def load(definition: dict) -> TaskData:
     The file has a header and the columns ``path``, ``label`` and ``split`` (``train`` and ``test``, or ``val``
     where there is no ``test``, in any spelling of :mod:`ckptrank.tasks.splits`), or those that ``path_column``,
     ``label_column`` and ``split_column`` name; without a split, ``test_fraction`` of the rows is held out,
-    stratified and chosen by ``seed``. Paths are relative to ``root``, by default the file's own folder; ``root`` may be an
-    archive. Labels separated by ``|`` make a multi-label task, ``multi_label: true`` makes one
-    where no row has two; there, an empty label is a sample of no class. Fields are separated by commas, semicolons or tabs, whatever the header has; the text is UTF-8.
+    stratified and chosen by ``seed``; images of one value of the column ``group_column``, or in whose paths
+    ``group_pattern`` finds the same, then stay together. Paths are relative to ``root``, by default the file's
+    own folder; ``root`` may be an archive. Labels separated by ``|`` make a multi-label task, ``multi_label: true`` makes one
+    where no row has two; there, an empty label is a sample of no class. Fields are separated
+    by commas, semicolons or tabs, whatever the header has; the text is UTF-8.
     Raises :class:`PairFault` naming the line or column that is wrong.
     """
     path = locate(definition["path"], definition.get("sha256"))
@@ -54,7 +56,7 @@ def load(definition: dict) -> TaskData:
 
 
 def _read(path: Path, columns: dict[str, str]) -> list[dict[str, str]]:
-    """Return the rows with their columns ``path``, ``label`` and, if there is one, ``split``."""
+    """Return the rows, with ``path``, ``label`` and, if there is one, ``split`` for the ``columns`` so named."""
     reader = csv.DictReader(
         io.StringIO(text := _decode(path), newline=""), delimiter=_find_delimiter(text)
     )
@@ -71,7 +73,8 @@ def _read(path: Path, columns: dict[str, str]) -> list[dict[str, str]]:
     for row in reader:
         if None in row.values() or None in row:
             raise PairFault(f"{path}, line {reader.line_num}: not as many fields as the header")
-        rows.append({name: row[column].strip() for name, column in wanted.items()})
+        told = {name: value.strip() for name, value in row.items()}
+        rows.append(told | {name: told[column] for name, column in wanted.items()})
     return rows
 
 
@@ -97,7 +100,8 @@ def _split(
     if "split" not in rows[0]:
         if "test_fraction" not in definition:
             raise PairFault(f"{path}: has no column split; add it or give `test_fraction`")
-        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+        groups = _find_groups(path, rows, definition)
+        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0), groups)
     splits = [row["split"].lower() for row in rows]
     for line, split in enumerate(splits, start=2):
         if split not in (*TRAINING, *TEST, *VALIDATION):
@@ -113,3 +117,13 @@ def _split(
         logger.warning("%s: left out the rows of %s, for there is a test set", path, name)
     train, test = (np.flatnonzero([split == name for split in splits]) for name in found)
     return train, test
+
+
+def _find_groups(path: Path, rows: list[dict[str, str]], definition: dict) -> list[str] | None:
+    column = definition.get("group_column")
+    if column is not None:
+        if column not in rows[0]:
+            raise PairFault(f"{path}: has no column {column}, which `group_column` names")
+        return [row[column] for row in rows]
+    pattern = definition.get("group_pattern")
+    return None if pattern is None else find_groups([row["path"] for row in rows], pattern)

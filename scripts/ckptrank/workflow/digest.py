@@ -20,7 +20,7 @@ from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from ckptrank.files.atomic import write_json
+from ckptrank.files.atomic import sha256_of, write_json
 
 # Logs, files, locks, retries, progress and threads: modules and packages that no result depends on are
 # neither hashed nor followed. `ckptrank.jobs.device` is not among them: it sets determinism and precision.
@@ -72,6 +72,11 @@ def digest_code(*modules: str, without: tuple[str, ...] = ()) -> str:
         files[path] = _hash(code, *map(ascii, sorted(uses))) if code or uses else ""
     _save()
     return _hash(*sorted(set(files.values()) - {""}))[:16]
+
+
+def digest_data(file: str) -> str:
+    """Return a digest of a data file, named from the library's folder, for a job whose code reads it."""
+    return sha256_of(SCRIPTS / LIBRARY / file)[:16]
 
 
 def _hash(*parts: str) -> str:

@@ -10,7 +10,13 @@ from ckptrank.model_zoo.config import ModelZooTask, describe_experts, list_tasks
 from ckptrank.model_zoo.names import POOL_TITLES, SINGLE, list_pages
 from ckptrank.text import inert
 from ckptrank.workflow import paths
-from ckptrank.workflow.plan import Plan, ScoreJob, distinct, list_score_jobs
+from ckptrank.workflow.plan import (
+    Plan,
+    ScoreJob,
+    costs_of_methods,
+    distinct,
+    list_score_jobs,
+)
 
 ALL = "all"
 TABLES = (
@@ -197,6 +203,26 @@ class ModelZooPlan:
             for job in self.jobs(cap)
             for task in self.tasks_with_cap(cap)
         ]
+
+    def estimate_of(self, *, gpu: bool, local: bool) -> dict:
+        """Return the fields of ``ckptrank.workflow.estimate.Plan``, of the scores with the first cap."""
+        config = self.plan.config
+        runs = {
+            config["checkpoints"][name].get("run") for name in [*self.tuned, *self.entry["shown"]]
+        }
+        sweep = config["finetune"] if self.entry["recipe"] is None else self.settings
+        return {
+            "tasks": {name: config["tasks"][name] for name in self.task_names},
+            "checkpoints": {name: config["checkpoints"][name] for name in self.tuned},
+            "ranked": self.experts,
+            "sweep": sweep,
+            "measures": costs_of_methods(self.jobs(self.main_cap)),
+            "pretraining": {run: config["pretraining"][run] for run in sorted(runs - {None})},
+            "gpu": gpu,
+            "local": local,
+            "groups": len(self.pools),
+            "tasks_per_job": self.entry["tasks_per_job"],
+        }
 
     # Tables and pages
 

@@ -56,17 +56,28 @@ def run(arguments: argparse.Namespace) -> None:
     given = arguments.images or str(arguments.folder / "images")
     if arguments.images is None and not Path(given).exists():
         raise PairFault(f"{given}: no such folder; say where the images are with --images FOLDER")
-    found = look(given)
-    place = given if "://" in given else str(Path(given).expanduser().resolve())
     name = make_name(given if arguments.images else str(arguments.folder.resolve()))
+    write_config(target, given, name)
+    print(f"Wrote {target}: look it over, then")
+    print(f"  make rank PRESET={quote(target)}")
+
+
+def write_config(target: Path, given: str, name: str) -> Look:
+    """Write the starter config of the images ``given`` as a task ``name``; print and return what they are."""
+    found = look(given)
+    place = locate_images(given)
     text = fill_in(TEMPLATE.read_text(encoding="utf-8"), target, name, place, found)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     print(f"{place}: {'; '.join(describe(found))}.")
     for warning in warn(found):
         print(f"Mind: {warning}.")
-    print(f"Wrote {target}: look it over, then")
-    print(f"  make rank PRESET={quote(target)}")
+    return found
+
+
+def locate_images(given: str) -> str:
+    """Return the place of the images as a config has it, whatever folder is the current one."""
+    return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
 def look(given: str) -> Look:

@@ -25,6 +25,9 @@ NLEEP_GRID = "nleep_grid"
 RANKING = "ranking"
 # What may be selected as a measure and is made of other scores: the mean rank, and the order that `rank` gives.
 MADE_OF_OTHERS = ("consensus", RANKING)
+LARGER = (
+    "scenes",
+)  # of the built-in tasks: larger than the images that the built-in networks learn from
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,15 @@ def list_score_jobs(config: dict, names: Iterable[str]) -> list[ScoreJob]:
         if "eval" in measure:
             job.evals[name] = measure["eval"]
     return list(jobs.values())
+
+
+def costs_of_methods(jobs: Iterable[ScoreJob]) -> list[tuple[str, int, float]]:
+    """Return (method, measures made of it, epochs of training that it comes to) of every job of a pair."""
+    costs = []
+    for job in jobs:
+        epochs = [params.get("epochs", 1) for params in job.measures.values()]
+        costs.append((job.method, len(job.measures), sum(epochs) if job.runs_network else 0))
+    return costs
 
 
 @dataclass(frozen=True)
@@ -238,15 +250,16 @@ class Plan:
     def needs_images(self, task: str, checkpoint: str) -> bool:
         """Whether a task's images may have to be decoded or resized for a checkpoint.
 
-        What is drawn for the built-in benchmark has the size of its networks.
+        What is drawn for the built-in benchmark has the size of its networks, but for what is to be detected.
         """
         definition = self.config["checkpoints"][checkpoint]
         library = definition.get("library", "builtin")
         builtin = {"builtin": True, "scratch": library == "builtin"}.get(
             definition["source"], False
         )
-        as_drawn = builtin and "preprocessing" not in definition
-        return not (as_drawn and self.config["tasks"][task]["source"] == "builtin")
+        as_drawn = builtin and not definition.keys() & {"preprocessing", "size"}
+        drawn = self.config["tasks"][task]
+        return not (as_drawn and drawn["source"] == "builtin" and drawn.get("name") not in LARGER)
 
     def images(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
         """Return the folders of decoded images of those (task, checkpoint) that need some."""
@@ -342,8 +355,8 @@ class Plan:
             for checkpoint in self.ranked()
         ]
 
-    def estimate_of(self, gpu: bool) -> dict:
-        """Return the fields of ``ckptrank.workflow.estimate.Plan``."""
+    def estimate_of(self, *, gpu: bool, local: bool) -> dict:
+        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
         pretraining = self.config["pretraining"]
         runs = {self.config["checkpoints"][name].get("run") for name in self.tuned}
         return {
@@ -351,19 +364,13 @@ class Plan:
             "checkpoints": {name: self.config["checkpoints"][name] for name in self.tuned},
             "ranked": self.ranked(),
             "sweep": self.config["finetune"],
-            "measures": self.costs_of_methods(),
+            "measures": costs_of_methods(self.score_jobs),
             "pretraining": {run: pretraining[run] for run in pretraining if run in runs},
             "gpu": gpu,
+            "local": local,
+            "groups": len(self.groups),
             "fitted": len(self.images(product(self.tasks, self.tuned))),
         }
-
-    def costs_of_methods(self) -> list[tuple[str, int, float]]:
-        """Return (method, measures made of it, epochs of training that it comes to) of every job of a pair."""
-        costs = []
-        for job in self.score_jobs:
-            epochs = [params.get("epochs", 1) for params in job.measures.values()]
-            costs.append((job.method, len(job.measures), sum(epochs) if job.runs_network else 0))
-        return costs
 
     # Tables and pages
 
@@ -400,6 +407,16 @@ class Plan:
         return self.tasks if RANKING in self.config["select"]["measures"] else []
 
     @property
+    def families(self) -> dict[str, list[str]]:
+        """The selected tasks of each kind; empty where they are not of two kinds at least."""
+        families = {
+            name: [task for task in self.tasks if task in members]
+            for name, members in self.config["evaluation"]["families"].items()
+        }
+        families = {name: members for name, members in families.items() if members}
+        return families if len(families) > 1 else {}
+
+    @property
     def table_rows(self) -> list[str]:
         """Every row of the tables: the selected measures, then the baselines."""
         select = self.config["select"]
@@ -415,18 +432,25 @@ class Plan:
         """Return the paper whose numbers may stand beside a group's, and what they are comparable with.
 
         ``comparable``: for the group, or each part of a union, the title of every ranked member and the paper's
-        name of it, or None; unranked ones only where they have one.
+        name of it, or None; unranked ones only where they have one. ``own``: the titles of those whose weights are
+        the paper's own, by ``paper`` of their definitions.
         """
         paper = self.config["evaluation"]["published"]
         if paper is None:
             return None
         groups = self.config["groups"]
-        comparable = {}
+        comparable: dict[str, dict] = {}
+        own: set[str] = set()
         for part in groups[group].get("union", [group]):
             names = groups[part].get("comparable", {})
             members = distinct([*self.members(part), *names])
             comparable[part] = {self.checkpoint_title(name): names.get(name) for name in members}
-        return {"paper": paper, "comparable": comparable}
+            own |= {
+                self.checkpoint_title(name)
+                for name in names
+                if self.config["checkpoints"][name].get("paper") == paper
+            }
+        return {"paper": paper, "comparable": comparable, "own": sorted(own)}
 
     def task_title(self, task: str) -> str:
         return inert(self.config["tasks"][task].get("title", task))

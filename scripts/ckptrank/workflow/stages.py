@@ -41,6 +41,7 @@ CHAPTERS = {
     "rank": {
         **_FIRST,
         "rank/features": "Feature extraction",
+        "rank/running": "Speed and memory",
         **_score("rank/scores"),
         "rank/order": "Ranking",
         **_TUNING,
@@ -56,6 +57,16 @@ CHAPTERS = {
         **_score("model_zoo/scores"),
         "model_zoo/evaluation": _LAST,
         "report/model_zoo": _LAST,
+    },
+    "detection": {
+        **_FIRST,
+        "detection/features": "Features of objects",
+        "detection/finetune": "Fine-tuning detectors",
+        "detection/repeats": "Repeats under other seeds",
+        **_score("detection/scores/images"),
+        **_score("detection/scores/objects"),
+        "detection/evaluation": _LAST,
+        "report/detection": _LAST,
     },
 }
 """Chapter -> the first folders of a log -> its stage, in the order of the chapter's page of provenance."""

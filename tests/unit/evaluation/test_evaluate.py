@@ -125,6 +125,23 @@ def test_a_difference_has_the_interval_of_the_resampled_differences():
     assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
 
 
+def test_a_kind_of_task_has_the_mean_of_its_own_tasks():
+    families = {"first": ["x"], "both": ["x", "y", "z"], "none": ["z"]}
+    result = evaluate(**make(bootstrap=200), families=families)
+    assert list(result.families.columns) == COMPARISONS["families"].names
+    row = get(result.families, group="all", family="first", measure="parameter_count")
+    counts = np.arange(6) * 1000 + 2000.0
+    assert row["kendall"] == pytest.approx(100 * metrics.kendall(counts, ACCURACIES["x"][1:]))
+    assert row["low"] < row["kendall"] < row["high"]
+    assert row["tasks"] == 1
+    both = get(result.families, group="all", family="both", measure="parameter_count")
+    of_all = get(result.summary, group="all", measure="parameter_count", metric="kendall")
+    assert [both[name] for name in ("kendall", "low", "high", "tasks")] == [
+        of_all[name] for name in ("mean", "low", "high", "tasks")
+    ]
+    assert set(result.families["family"]) == {"first", "both"}
+
+
 def test_without_resamples_nothing_is_compared():
     result = evaluate(**make(bootstrap=0))
     assert result.comparisons.empty

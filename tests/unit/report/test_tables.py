@@ -16,6 +16,7 @@ from tests.support.frames import GROUPS, HOSTILE, build_frames, write_frames
 from ckptrank.evaluation.tables import in_group, in_stages, ranked_checkpoints, read_frame
 from ckptrank.published.tasks import read_tasks
 from ckptrank.report.benchmark.accuracy_table import render_accuracy_table
+from ckptrank.report.benchmark.family_table import render_family_table
 from ckptrank.report.benchmark.ranking_table import render_ranking_table
 from ckptrank.report.benchmark.run import read_run
 from ckptrank.report.kit.escapes import escape_latex, escape_markdown
@@ -48,6 +49,25 @@ def ranking(group):
         checkpoints=FRAMES.checkpoints,
         tasks=FRAMES.tasks,
     )
+
+
+def test_kinds_of_task_have_a_column_each():
+    measures = FRAMES.measures["measure"].head(2)
+    rows = [
+        {"group": group, "family": family, "measure": measure}
+        | {"kendall": kendall, "low": kendall - 9, "high": kendall + 9, "tasks": 1}
+        for group, shift in (("I", 0.0), ("II", 50.0))
+        for family, base in (("textures", 10.0), ("line_drawings", 20.0))
+        for measure, kendall in zip(measures, (base + shift, base + shift + 5), strict=True)
+    ]
+    members = {"line_drawings": ["poses"], "textures": ["tissue", "defects"]}
+    table = render_family_table(pd.DataFrame(rows), FRAMES.summary, FRAMES.measures, "I", members)
+    assert [found.title for found in table.columns] == ["Method", "Line drawings", "Textures"]
+    assert table.columns[2].help.endswith("tissue, defects")
+    shown = {row.cells[0].value: [cell.value for cell in row.cells[1:]] for row in table.rows}
+    assert sorted(shown.values()) == [[20.0, 10.0], [25.0, 15.0]]
+    best = next(row for row in table.rows if row.cells[1].value == 25.0)
+    assert best.cells[1].mark == best.cells[2].mark == "best"
 
 
 def row_of(table, title):

@@ -87,6 +87,7 @@ def test_schema_and_default_config_name_the_same_keys(config):
             ["measures.linear_1_epoch.params.epochs", "'many'"],
         ),
         (put("evaluation/consensus", ["nleep", "sfda"]), ["evaluation.consensus", "'sfda'"]),
+        (put("evaluation/families/letters", ["gresk"]), ["evaluation.families.letters", "'gresk'"]),
         (put("evaluation/consensus", ["nleep"]), ["evaluation.consensus", "at least two"]),
         (put("measures/lfc/eval", "test"), ["measures.lfc.eval", "fitted on"]),
         (put("measures/nleep/eval", "both"), ["measures.nleep.eval", "'both'"]),

@@ -4,9 +4,13 @@ import pytest
 
 from ckptrank.networks.defaults import BATCH_SIZE
 from ckptrank.workflow.estimate import (
-    BUILTIN_GFLOPS,
     CPU_SPEED,
+    FORK_SECONDS,
     GPU_SPEED,
+    JOB_SECONDS,
+    START_SECONDS,
+    STEP_SECONDS,
+    USUAL_BUILTIN_GFLOPS,
     Plan,
     estimate,
     format_estimate,
@@ -38,21 +42,44 @@ def make_plan(**changes):
 def test_the_arithmetic_of_one_pair_by_hand(tmp_path):
     found = estimate(make_plan(), tmp_path)
     forward = 8.2e9
-    runs = 2 * (100 * 10 * 3 + 2 * 6149) + (100 * 10 * 3 + 6149)
-    assert found.gpu_seconds["fine-tuning"] == pytest.approx(runs * forward / GPU_SPEED)
+    images = 2 * (100 * 10 * 3 + 2 * 6149) + (100 * 10 * 3 + 6149)
+    tuning = images * forward / GPU_SPEED + 300 * STEP_SECONDS
+    assert found.gpu_seconds["fine-tuning"] == pytest.approx(tuning)
     assert found.gpu_seconds["extraction"] == pytest.approx((2040 + 6149) * forward / GPU_SPEED)
-    trained = 6 * 2040 * 3 * forward / GPU_SPEED
+    trained = 6 * 2040 * 3 * forward / GPU_SPEED + 6 * 204 * STEP_SECONDS
     assert found.gpu_seconds["measures that tune or differentiate"] == pytest.approx(trained)
-    assert found.cpu_seconds["measures of features"] == pytest.approx(2040 * 3 * 0.002)
+    assert found.cpu_seconds["measures of features"] == pytest.approx(2040 * 3 * 3e-4)
     assert found.disk_gb["features"] == pytest.approx((2040 + 6149) * 3048 * 4 / 1e9)
     assert sum(found.jobs.values()) == 2 + 2 + 1 + 3 + 1
+    assert found.cpu_seconds["starting jobs"] == 9 * JOB_SECONDS
 
 
 def test_with_decays_every_budget_is_a_run_of_its_own(tmp_path):
     found = estimate(make_plan(sweep=SWEEP | {"schedule": "step"}), tmp_path)
     images = 2 * ((50 + 100) * 10 * 3 + 2 * 6149) + (100 * 10 * 3 + 6149)
-    assert found.gpu_seconds["fine-tuning"] == pytest.approx(images * 8.2e9 / GPU_SPEED)
+    tuning = images * 8.2e9 / GPU_SPEED + 400 * STEP_SECONDS
+    assert found.gpu_seconds["fine-tuning"] == pytest.approx(tuning)
     assert found.jobs["fine-tuning"] == 2 * 2 + 1
+
+
+def test_a_recipe_of_epochs_is_a_run_per_rate_and_its_tasks_share_jobs(tmp_path):
+    recipe = {"learning_rates": [0.1, 0.2], "epochs": 3, "batch_size": 64}
+    tasks = {
+        "few": {"source": "builtin", "name": "digits", "test": 50, "shots": 5},
+        "all": {"source": "builtin", "name": "digits", "train": 200, "test": 50},
+    }
+    found = estimate(make_plan(sweep=recipe, tasks=tasks, tasks_per_job=2), tmp_path)
+    steps = 2 * 3 * (1 + 4)  # of 50 images and of 200
+    images = steps * 64 * 3 + 2 * 2 * 50
+    tuning = images * 8.2e9 / GPU_SPEED + steps * STEP_SECONDS
+    assert found.gpu_seconds["fine-tuning"] == pytest.approx(tuning)
+    assert found.jobs["fine-tuning"] == 1
+
+
+@pytest.mark.parametrize(("gpu", "start"), [(False, FORK_SECONDS), (True, START_SECONDS)])
+def test_a_workstation_starts_a_process_per_method_of_a_pair(tmp_path, gpu, start):
+    found = estimate(make_plan(gpu=gpu, local=True), tmp_path)
+    assert found.cpu_seconds["starting jobs"] == pytest.approx((1 + 1 + 1 + 4) * start)
 
 
 def test_without_a_gpu_all_hours_are_of_processors_and_jobs_are_fewer(tmp_path):
@@ -84,6 +111,7 @@ def test_what_earlier_runs_measured_counts_for_the_same_kind_of_device(tmp_path)
         {"task": "flowers", "scores": {"lfc": score}},
     )
     found = estimate(make_plan(gpu=False), tmp_path)
+    # A step's own time is in the speed.
     repeat = 10.0 * (3000 + 6149) / (3000 + 2 * 6149)  # tested once, a run of the sweep twice
     assert found.cpu_seconds["fine-tuning"] == pytest.approx(20.0 + repeat)
     assert found.cpu_seconds["measures of features"] == pytest.approx(3 * 2.04)
@@ -110,14 +138,28 @@ def test_cards_that_are_there_replace_the_tables(tmp_path):
 
 def test_the_text_names_every_total_and_what_it_rests_on(tmp_path):
     text = format_estimate(estimate(make_plan(), tmp_path))
-    for words in ("GPU hours", "CPU hours", "Disk", "Slurm jobs", "assumed, not measured"):
+    for words in ("GPU time", "CPU time", "Disk", "Slurm jobs", "assumed, not measured"):
         assert words in text
 
 
 def test_pretraining_takes_the_batches_that_it_says_or_the_usual_ones(tmp_path):
     runs = {"usual": {"steps": 10}, "own": {"steps": 10, "batch_size": 3}}
     found = estimate(make_plan(pretraining=runs), tmp_path)
-    images = 10 * (BATCH_SIZE + 3) * 3
-    assert found.gpu_seconds["pre-training"] == pytest.approx(
-        images * BUILTIN_GFLOPS * 1e9 / GPU_SPEED
+    arithmetic = 10 * (BATCH_SIZE + 3) * 3 * USUAL_BUILTIN_GFLOPS * 1e9 / GPU_SPEED
+    assert found.gpu_seconds["pre-training"] == pytest.approx(arithmetic + 20 * STEP_SECONDS)
+
+
+def test_built_in_networks_are_small_with_random_weights_too(tmp_path):
+    checkpoints = {
+        "own": {"source": "builtin", "run": "deep", "stage": 1.0},
+        "scratch": {"source": "scratch", "architecture": "resnet_half"},
+        "of-timm": {"source": "scratch", "library": "timm", "architecture": "resnet50"},
+    }
+    plan = make_plan(
+        checkpoints=checkpoints,
+        ranked=list(checkpoints),
+        pretraining={"deep": {"steps": 10, "architecture": "resnet_deep"}},
     )
+    found = estimate(plan, tmp_path)
+    gflop = 0.0128 + 0.0015 + 8.2
+    assert found.gpu_seconds["extraction"] == pytest.approx(8189 * gflop * 1e9 / GPU_SPEED)

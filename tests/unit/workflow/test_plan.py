@@ -122,7 +122,7 @@ def test_a_job_counts_the_steps_and_tests_of_all_its_runs():
     ("preset", "epochs"),
     [("presets/all_measures.yaml", [1]), ("presets/builtin_full.yaml", [1, 5])],
 )
-def test_early_stopping_takes_at_most_half_of_the_shortest_budget(preset, epochs):
+def test_early_stopping_is_shorter_than_the_shortest_budget(preset, epochs):
     config = make_plan(preset).config
     sweep, measures = config["finetune"], config["measures"]
     early = [measures[name] for name in config["select"]["measures"] if name != "consensus"]
@@ -133,9 +133,10 @@ def test_early_stopping_takes_at_most_half_of_the_shortest_budget(preset, epochs
         batch_size = params.get("batch_size", 32)
         assert batch_size == sweep["batch_size"]
         for task in config["select"]["tasks"]:
-            train = BUILTIN_TASKS[config["tasks"][task]["name"]].train
+            definition = config["tasks"][task]
+            train = definition.get("train", BUILTIN_TASKS[definition["name"]].train)
             steps = params["epochs"] * math.ceil(train / batch_size)
-            assert steps <= min(sweep["steps"]) / 2
+            assert steps <= min(sweep["steps"]) * (1 / 3 if params["epochs"] == 1 else 2 / 3)
 
 
 def test_one_job_per_method_scores_all_its_measures():
@@ -277,6 +278,14 @@ def test_tables_list_measures_in_the_order_asked_for():
     assert len({row["measure"] for row in rows}) == len(rows) == 15
     assert plan.pooled[0] == "consensus"
     assert plan.table_rows[-2:] == ["leave_one_task_out", "ceiling"]
+
+
+def test_kinds_of_task_are_those_with_selected_tasks():
+    select = load("config.yaml")["select"] | {"tasks": ["tissue", "digits", "defects"]}
+    plan = make_plan("config.yaml", select=select)
+    assert plan.families == {"characters": ["digits"], "textures": ["tissue", "defects"]}
+    plan.config["select"]["tasks"] = ["digits"]
+    assert plan.families == {}, "there is nothing to tell apart"
 
 
 def test_titles_fall_back_on_names():

@@ -1,10 +1,11 @@
 """What a person decides by: the first checkpoint, who ties with it, and what each would cost."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
+from ckptrank.rank.words import say_by_cost, say_little
 from ckptrank.report.rank.frames import Ranking
 from ckptrank.text import (
     counted,
@@ -39,12 +40,17 @@ def answer(ranking: Ranking) -> dict:
     ranked, names = ranking.ranked, ranking.names()
     counts = {"ranked": len(ranked), "failed": len(ranking.failed)}
     if ranked.empty:
-        nothing = dict.fromkeys(("first", "span", "ties_text", "tuned", "agreement", "tuning"), "")
-        return {**nothing, **counts, "ties": [], "cards": []}
+        parts = ("take", "first", "span", "ties_text", "tuned", "agreement", "tuning")
+        nothing = dict.fromkeys(parts, "")
+        return {**nothing, **counts, "by_cost": "", "little": "", "ties": [], "cards": []}
     first = ranked.iloc[0]
+    advice = ranking.facts["advice"]
     candidates = ranked[ranked["with_first"] | (ranked.index == 0)]
     ties = [names[name] for name in candidates["checkpoint"] if name != first["checkpoint"]]
     return {
+        "take": names[advice["take"]],
+        "by_cost": say_by_cost(ranked, ranking.facts, names) if advice["by_cost"] else "",
+        "little": say_little(len(ties), len(ranked)),
         "first": names[first["checkpoint"]],
         "span": span(first["rank_low"], first["rank_high"]),
         "ties": ties,
@@ -52,7 +58,7 @@ def answer(ranking: Ranking) -> dict:
         **counts,
         "tuned": _best_tuned(ranked, names),
         "agreement": _agreement(ranking, first["checkpoint"]),
-        "cards": _cards(candidates, names),
+        "cards": _cards(candidates, names, advice),
         "tuning": _tuning(candidates["finetune_seconds"], first["finetune_seconds"]),
     }
 
@@ -97,9 +103,10 @@ def _tuning(candidates: pd.Series, first: float) -> str:
     return text
 
 
-def _cards(candidates: pd.DataFrame, names: dict[str, str]) -> list[dict]:
-    """Return a card for the first and for each candidate that something speaks for."""
-    reasons: dict[str, list[str]] = {candidates["checkpoint"].iloc[0]: ["first choice"]}
+def _cards(candidates: pd.DataFrame, names: dict[str, str], advice: Mapping) -> list[dict]:
+    """Return a card for what is to be taken, the first, and each candidate that something speaks for."""
+    reasons: dict[str, list[str]] = {advice["take"]: ["first choice"]}
+    reasons.setdefault(advice["first"], ["first of the order"])
     if len(candidates) > 1:
         for words, column, higher in _REASONS:
             values = candidates.set_index("checkpoint")[column].dropna()

@@ -26,15 +26,28 @@ def protocol(ranking: Ranking) -> list[tuple[str, str]]:
         ("Task", f"{ranking.title}: {task_facts(facts)}"),
         ("What the scores saw", facts["protocol"]),
         ("Measures", f"{measures}; a checkpoint's place is by its mean rank over them"),
-        (
-            "Intervals",
-            f"95\xa0%, over {counted(int(facts['resamples']), 'random half', 'random halves')} of the "
-            "training images; they hold the chance of the draw of images, not the faults that all measures share",
-        ),
+        ("Intervals", _intervals(facts)),
         ("Fine-tuned", _tuned(ranking.ranked["tuned_accuracy"])),
         ("Spent on scores", duration(seconds) if seconds else "not recorded"),
         ("Device", facts["device"] or "not recorded"),
     ]
+
+
+def _intervals(facts: Mapping) -> str:
+    halves = counted(int(facts["resamples"]), "random half", "random halves")
+    text = f"95\xa0%, over {halves} of the training images"
+    error = facts["error"]
+    if error is None:
+        return (
+            f"{text}; they hold the chance of the draw of images, not the faults that all measures share, "
+            "which no benchmark has measured for these measures or this kind of task"
+        )
+    tasks = counted(error["tasks"], "task")
+    return (
+        f"{text}, and the measures' own error: what they missed of fine-tuned accuracies on {tasks} of finished "
+        f"benchmarks ({error['pairs']:,} pairs, each task left out in turn; standard deviation {error['sd']:.2f} of the "
+        f"log-odds) and the draw of {counted(int(facts['test_samples']), 'test image')}. Your networks and images may differ more"
+    )
 
 
 def _tuned(accuracies: pd.Series) -> str:

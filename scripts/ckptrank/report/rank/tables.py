@@ -9,9 +9,18 @@ from ckptrank.report.kit.marks import explain_marks, score_cell
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.rank.answer import list_some
 from ckptrank.report.rank.frames import Ranking
-from ckptrank.text import listed, percent, roughly, short_count, significant
+from ckptrank.text import duration, listed, one_decimal, percent, roughly, short_count, significant
 
-_RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples"
+_RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples and the measures' error"
+_GAP_HELP = "Points of accuracy that it is expected to reach less than the first, 95 % interval"
+
+
+def _megabytes(value: float) -> str:
+    return f"{significant(value / 1000)} GB" if value >= 1000 else f"{significant(value)} MB"
+
+
+def _points(fraction: float) -> str:
+    return one_decimal(100 * fraction)
 
 
 def whole(value: float) -> str:
@@ -31,6 +40,9 @@ def render_decision_table(ranking: Ranking) -> Table:
         Column("with_first", "Tied", numeric=False, help="Cannot be told apart from the first"),
         Column("consensus", "Mean rank", higher_is_better=False, help="Mean over the measures"),
     ]  # fmt: skip
+    gap = Column("gap", "Behind the first", show=_points, show_extra=_points, help=_GAP_HELP)
+    if ranking.facts["error"] is not None:
+        columns.append(gap)
     costs = [
         Column("tuned_accuracy", "Tuned accuracy", show=percent, contest="cost"),
         _cost("finetune_seconds", "Fine-tuning", roughly, "One full run on this device, estimated"),
@@ -39,6 +51,14 @@ def render_decision_table(ranking: Ranking) -> Table:
         Column("images_per_second", "Images/s", show=significant, contest="cost",
                help="Measured in the forward pass on this device"),
     ]  # fmt: skip
+    costs += [
+        _cost("latency_seconds", "Latency", duration, "Forward pass of one image on this device"),
+        _cost("finetune_memory_mb", "Memory to tune", _megabytes,
+              "For fine-tuning: weights, gradients, momentum and what a batch keeps; estimated"),
+        _cost("inference_memory_mb", "Memory to run", _megabytes, "For one image; estimated"),
+        _cost("file_mb", "File", _megabytes, "Its stored weights"),
+    ]  # fmt: skip
+    costs.append(_cost("input_size", "Pixels", whole, "Side of the square image that it takes"))
     costs = [column for column in costs if ranking.ranked[column.key].notna().any()]
     about = [
         Column("licence", "Licence", numeric=False),
@@ -52,6 +72,7 @@ def render_decision_table(ranking: Ranking) -> Table:
             Cell(row.rank, row.rank_low, row.rank_high),
             Cell("yes" if row.with_first else "no"),
             Cell(row.consensus),
+            *([Cell(row.gap, row.gap_low, row.gap_high)] if gap in columns else []),
             *(Cell(getattr(row, column.key)) for column in costs),
             Cell(row.licence, text=row.licence or "not stated"),
             Cell(row.samples, note="" if row.stage == "all" else f"{row.stage} per class"),
@@ -64,7 +85,7 @@ def render_decision_table(ranking: Ranking) -> Table:
         columns=(*columns, *costs, *about),
         rows=tuple(rows),
         caption=(
-            "Brackets hold 95 % intervals of the rank over half-samples of the training images. Among "
+            "Brackets hold 95 % intervals, as told below under how this was measured. Among "
             "the checkpoints that cannot be told apart from the first, the best of each cost is in "
             "bold, the second best underlined. Fine-tuning times are estimates for this device."
         ),

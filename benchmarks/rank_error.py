@@ -1,0 +1,96 @@
+"""How far the order of `snakemake rank` is off in accuracy: `python benchmarks/rank_error.py NAME=RESULTS ...`.
+
+RESULTS: the folder ``results`` of a finished benchmark, NAME: what to call it. Writes
+`scripts/ckptrank/rank/benchmark.csv`, the fine-tuned accuracy and the scores of each of its pairs, from which
+`rank` learns the error of the measures that it uses; several benchmarks stand in it together. Renew it with
+all of them at once.
+
+Says what was learnt, and what the advice would have been worth on each task, learnt on the others: the accuracy
+that taking the first of the order gives up against the best, the same for taking what the advice says (the
+cheapest of those expected to be as good), and how much cheaper that is.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from ckptrank.evaluation.baselines import consensus
+from ckptrank.evaluation.columns import RANK, RANK_VOTERS
+from ckptrank.evaluation.tables import read_frame, write_frames
+from ckptrank.rank.advice import advise
+from ckptrank.rank.expected import PROBE, TABLE, expect_gaps, learn_error, read_benchmark
+
+ROOT = Path(__file__).parents[1]
+TEST_IMAGES = 500  # that a user is taken to have
+
+
+def collect(name: str, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the pairs of a benchmark as the table has them, and its checkpoints' costs."""
+    frames = {
+        table: read_frame(results / "evaluation" / f"{table}.csv", table)
+        for table in ("scores", "ground_truth", "checkpoints", "tasks")
+    }
+    scores = frames["scores"]
+    scores = scores[scores["measure"].isin(RANK_VOTERS) & (scores["status"] == "ok")]
+    wide = scores.pivot(index=["task", "checkpoint"], columns="measure", values="score")
+    truth = frames["ground_truth"].set_index(["task", "checkpoint"])["accuracy"].dropna()
+    single = frames["tasks"].loc[~frames["tasks"]["multi_label"], "task"]
+    pairs = wide.join(truth, how="inner").reset_index().assign(benchmark=name)
+    pairs = pairs[pairs["task"].isin(single)].reindex(columns=RANK["benchmark"].names)
+    return pairs, frames["checkpoints"].set_index("checkpoint")[["forward_gflops", "parameters"]]
+
+
+def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
+    """Return a row per task: what the first and the advised give up, learnt on all other tasks."""
+    rows = []
+    for (name, task), own in pairs.groupby(["benchmark", "task"], sort=False):
+        others = pairs[(pairs["benchmark"] != name) | (pairs["task"] != task)]
+        error = learn_error(others, measures)
+        table = own.set_index("checkpoint")
+        share = consensus(table[measures])
+        order = pd.DataFrame({"rank": share.rank(ascending=False, method="min")})
+        order = order.sort_values("rank", kind="stable").join(costs)
+        gaps = expect_gaps(error, table[measures], order.index[0], TEST_IMAGES)
+        order = order.join(gaps).assign(with_first=lambda frame: frame["gap_low"] <= 0)
+        advice = advise(order.reset_index(), table[PROBE], TEST_IMAGES)
+        truth, gflops = table["accuracy"].reindex(order.index), order["forward_gflops"]
+        real = truth[advice.first] - truth
+        covered = (real >= order["gap_low"]) & (real <= order["gap_high"])
+        rows.append(
+            {
+                "benchmark": name,
+                "task": task,
+                "checkpoints": len(order),
+                "tied": int(order["with_first"].sum()),
+                "as_good": advice.as_good,
+                "first_gives_up": truth.max() - truth[advice.first],
+                "advised_gives_up": truth.max() - truth[advice.take],
+                "cost_of_first": gflops[advice.take] / gflops[advice.first],
+                "covered": covered.drop(advice.first).mean(),
+                "best_in_tied": bool(order.loc[truth.idxmax(), "with_first"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+if __name__ == "__main__":
+    found = [
+        collect(name, Path(folder))
+        for name, folder in (each.split("=", 1) for each in sys.argv[1:])
+    ]
+    if found:
+        write_frames(
+            {"benchmark": str(TABLE)},
+            {"benchmark": pd.concat([pairs for pairs, _ in found], ignore_index=True).round(6)},
+            RANK,
+        )
+    voters = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["rank"]["measures"]
+    print(learn_error(read_benchmark(), voters))
+    if found:
+        costs = pd.concat([costs for _, costs in found])
+        table = judge(read_benchmark(), costs[~costs.index.duplicated()], voters)
+        print(table.round(3).to_string())
+        print(table.select_dtypes(np.number).mean().round(3).to_string())

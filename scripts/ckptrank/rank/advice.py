@@ -1,0 +1,102 @@
+"""Which checkpoint to take: by the order where it says something, by cost where it does not."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+CEILING = 0.95
+"""A probe of this accuracy leaves fine-tuning little to tell checkpoints apart by."""
+MOST = 0.03
+"""Expected to reach so much less, a checkpoint is not as good, however few the test images: on the four tasks of the
+built-in benchmark the cheapest within it gave up nothing, within 5 points 1.5, and within a standard error of the
+measures 9 points of accuracy (``benchmarks/rank_error.py``)."""
+_TWO_SIDED = 1.96  # standard deviations that hold 95 %
+_FAR_SIZES = 2  # times
+_FAR_WIDTHS = 8
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to take.
+
+    ``take``: the checkpoint. ``first``: the first of the order. ``by_cost``: it is another, the cheapest that is
+    expected to be as good. ``as_good``: how many are, itself included. ``gap``: what it is expected to reach less
+    than the first; ``largest_gap``: how far any of those as good is from it; ``error``: one standard error of such
+    a difference; ``noise``: the difference that the test images just show. Fractions; None where none is as good.
+    ``probe``: the highest of the probe's accuracies where that is near the ceiling, else None.
+    """
+
+    take: str
+    first: str
+    by_cost: bool
+    as_good: int
+    gap: float | None
+    largest_gap: float | None
+    error: float | None
+    noise: float | None
+    probe: float | None
+
+
+def advise(order: pd.DataFrame, probes: pd.Series, test_samples: int) -> Advice | None:
+    """Return what to take of an order, best first; None where nothing has a rank.
+
+    ``order``: ``checkpoint``, ``rank``, ``with_first``, ``gap``, ``gap_sd``, ``forward_gflops`` and ``parameters``.
+    ``probes``: checkpoint -> the probe's accuracy, empty where there was none. As good as the first is who cannot
+    be told from it by the measures, and whose expected difference ``test_samples`` images could not show either (95 %,
+    at most :data:`MOST`): fine-tuning both would not settle it. Of those the one of fewest operations is taken.
+    """
+    ranked = order[order["rank"].notna()].set_index("checkpoint")
+    if ranked.empty:
+        return None
+    first = str(ranked.index[0])
+    highest = float(probes.max()) if len(probes) else math.nan
+    probe = highest if highest >= CEILING else None
+    known = first in probes.index
+    accuracy = float(probes[first]) if known else math.nan
+    noise = _TWO_SIDED * math.sqrt(2 * accuracy * (1 - accuracy) / test_samples) if known else 0.0
+    near = ranked[ranked["with_first"].astype(bool) & (ranked["gap"] <= min(noise, MOST))]
+    others = near.drop(index=first, errors="ignore")
+    if others.empty:
+        return Advice(first, first, False, 1, None, None, None, None, probe)
+    costs = ranked.loc[[first, *others.index], ["forward_gflops", "parameters"]].astype(float)
+    cheapest = str(costs.sort_values(list(costs), kind="stable").index[0])
+    if not costs.loc[cheapest, "forward_gflops"] < costs.loc[first, "forward_gflops"]:
+        cheapest = first
+    return Advice(
+        take=cheapest,
+        first=first,
+        by_cost=cheapest != first,
+        as_good=len(costs),
+        gap=float(ranked.loc[cheapest, "gap"]),
+        largest_gap=float(others["gap"].abs().max()),
+        error=float(others["gap_sd"].median()),
+        noise=noise,
+        probe=probe,
+    )
+
+
+def warn_of_differences(cards: Mapping[str, Mapping]) -> list[str]:
+    """Return what makes the checkpoints, given by their cards, hard to compare."""
+    warnings = []
+    sizes = _range(
+        card["preprocessing"]["size"] for card in cards.values() if card.get("preprocessing")
+    )
+    if sizes and sizes[1] >= _FAR_SIZES * sizes[0]:
+        warnings.append(
+            f"Networks of {sizes[0]} and of {sizes[1]} pixels are compared: their scores compare less well than "
+            "the intervals say. Fine-tune one of each before you decide."
+        )
+    widths = _range(card["dimension"] for card in cards.values() if card.get("dimension"))
+    if widths and widths[1] >= _FAR_WIDTHS * widths[0]:
+        warnings.append(
+            f"Networks of {widths[0]:,} to {widths[1]:,} features are compared: LogME, LFC and the H-score "
+            "depend on how many there are."
+        )
+    return warnings
+
+
+def _range(values: Iterable[int]) -> tuple[int, int] | None:
+    found = sorted(values)
+    return (found[0], found[-1]) if found else None

@@ -1,0 +1,84 @@
+"""The ranking of a task as text for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ckptrank.rank.words import say_by_cost, say_little
+from ckptrank.text import DASH, counted, is_number, one_decimal, short_count, significant
+
+_WIDEST = 44  # characters of a checkpoint's name
+
+
+def format_ranking(ranking: pd.DataFrame, facts: Mapping) -> str:
+    """Return the answer, a line per ranked checkpoint and one per checkpoint that has no rank.
+
+    ``ranking``: the table ``ranking``; ``facts``: the task's ``facts.json``.
+    """
+    names = {row.checkpoint: row.title or row.checkpoint for row in ranking.itertuples()}
+    ranked = ranking[ranking["rank"].notna()].sort_values("rank", kind="stable")
+    lost = ranking[ranking["rank"].isna()]
+    classes = counted(int(facts["classes"]), "class", "classes")
+    images = counted(int(facts["train_samples"] or 0), "training image")
+    lines = [
+        f"{facts['title'] or facts['task']} ({classes}, {images})",
+        *_answer(ranked, facts, names),
+    ]
+    lines += [f"Mind: {warning}" for warning in facts["warnings"]]
+    if len(ranked):
+        lines += ["", *_align([_HEADER, *(_row(row, names) for row in ranked.itertuples())])]
+    if ranked["with_first"].astype(bool).sum() > 1:
+        lines.append("* cannot be told apart from the first")
+    lines += [f"not ranked: {names[row.checkpoint]}: {row.reason}" for row in lost.itertuples()]
+    return "\n".join(lines)
+
+
+_HEADER = (
+    "rank",
+    "95 %",
+    "checkpoint",
+    "points behind",
+    "GFLOPs",
+    "parameters",
+    "images/s",
+    "licence",
+)
+
+
+def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> list[str]:
+    if ranked.empty:
+        return ["No checkpoint could be ranked."]
+    advice = facts["advice"]
+    take = names[advice["take"]]
+    if advice["by_cost"]:
+        said = say_by_cost(ranked, facts, names)
+        return [f"{said['why']}.", f"Take {take}, the cheapest of them ({said['costs']})."]
+    little = say_little(int(ranked["with_first"].astype(bool).sum()) - 1, len(ranked))
+    return [*([f"The scores say little here: {little}."] if little else []), f"Take {take}."]
+
+
+def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:
+    name = names[row.checkpoint]
+    return (
+        f"{row.rank:.0f}{'*' if row.with_first else ' '}",
+        f"{row.rank_low:.0f}\N{EN DASH}{row.rank_high:.0f}" if is_number(row.rank_low) else DASH,
+        name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}\N{HORIZONTAL ELLIPSIS}",
+        one_decimal(100 * row.gap) if is_number(row.gap) else DASH,
+        significant(row.forward_gflops) if is_number(row.forward_gflops) else DASH,
+        short_count(row.parameters) if is_number(row.parameters) else DASH,
+        significant(row.images_per_second) if is_number(row.images_per_second) else DASH,
+        row.licence or "not stated",
+    )
+
+
+def _align(rows: list[tuple[str, ...]]) -> list[str]:
+    """Pad each column to its widest cell: names and licences on the right, numbers on the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if at in (2, len(widths) - 1) else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,61 @@
+"""Variables of slim's networks that NumPy makes from their names, and images for them."""
+
+import zlib
+
+import numpy as np
+import torch
+
+from ckptrank.checkpoints.slim.architectures import ARCHITECTURES
+from ckptrank.checkpoints.slim.variables import list_head, list_variables, read_state
+
+
+def make_variable(name, shape, gain=2.0):
+    """Return seeded values that neither die nor explode on the way through the network."""
+    values = np.random.default_rng(zlib.crc32(name.encode("ascii"))).standard_normal(shape)
+    kind = name.rpartition("/")[2]
+    if kind in ("weights", "pointwise_weights", "kernel"):
+        values *= np.sqrt(gain / np.prod(shape[:-1]))
+    elif kind == "depthwise_weights":
+        values *= np.sqrt(gain / np.prod(shape[:2]))
+    elif kind == "gamma":
+        values = 1 + 0.1 * values
+    elif kind == "moving_variance":
+        values = 1 + 0.2 * abs(values)
+    else:
+        values *= 0.1
+    return values.astype(np.float32)
+
+
+def list_shapes(name, classes=0):
+    """Return the shapes of a network's variables by name; ``classes``: of its head, none for 0."""
+    architecture = ARCHITECTURES[name]
+    model = architecture.build(0)
+    wanted = list_variables(model, architecture)
+    if classes:
+        with torch.inference_mode():
+            width = model.eval()(torch.zeros(1, 3, 96, 96)).shape[1]
+        plain = architecture.head == "Logits/Logits"
+        shape = (width, classes) if plain else (1, 1, width, classes)
+        wanted |= list_head(architecture, shape)
+    return {variable.name: variable.shape for variable in wanted.values()}
+
+
+def make_variables(name, classes=0, gain=2.0):
+    return {n: make_variable(n, shape, gain) for n, shape in list_shapes(name, classes).items()}
+
+
+def make_network(name, gain):
+    architecture = ARCHITECTURES[name]
+    model = architecture.build(0)
+    wanted = list_variables(model, architecture)
+    shapes = {variable.name: variable.shape for variable in wanted.values()}
+    state = read_state(wanted, lambda variable: make_variable(variable, shapes[variable], gain))
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert all(key.endswith("num_batches_tracked") for key in missing)
+    return model.eval()
+
+
+def make_noise(size):
+    images = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()

@@ -1,0 +1,137 @@
+"""``ckptrank rank``: what it says before it starts, and what becomes of a run without a network."""
+
+import json
+import subprocess
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.support.configs import DEFAULTS
+from tests.support.hub_cache import fill_cache
+from tests.support.ranking_frames import write_ranking
+
+from ckptrank.cli import main
+from ckptrank.files import caches
+from ckptrank.workflow import rank_images
+from ckptrank.workflow.config import complete_config
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path, monkeypatch):
+    """No cache of this machine, no network, no folder but the test's own."""
+    for name in ("HF_HUB_CACHE", "TORCH_HOME", "CKPTRANK_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(caches, "is_online", lambda: False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that would have been started."""
+    commands = []
+
+    def pretend(command, **options):
+        commands.append((command, options["env"]))
+        return Namespace(returncode=0)
+
+    monkeypatch.setattr(subprocess, "run", pretend)
+    return commands
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(12):
+            (tmp_path / "photos" / name / f"{number}.jpg").write_bytes(b"")
+    return str(tmp_path / "photos")
+
+
+def keep(tmp_path, repository, config):
+    folder = f"models--{repository.replace('/', '--')}"
+    files = {"model.safetensors": b"x", "config.json": json.dumps(config).encode()}
+    fill_cache(tmp_path / "HF_HUB_CACHE", folder, files)
+
+
+def test_it_says_first_what_it_will_fetch_and_how_long_it_will_take(
+    photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(caches, "is_online", lambda: True)
+    keep(tmp_path, "timm/resnet18.a1_in1k", {"architecture": "resnet18"})
+    assert main(["rank", photos, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "2 classes; 24 images" in told
+    assert "Wrote photos_ranked/config.yaml" in told
+    assert "To fetch: the weights of 9 checkpoints, about 722 MB." in told
+    assert "1 are here already" in told
+    assert "10 checkpoints over 24 images, about " in told
+
+
+def test_the_second_time_takes_the_config_as_it_stands(photos, tmp_path, started, capsys):
+    keep(tmp_path, "timm/resnet18.a1_in1k", {"architecture": "resnet18"})
+    assert main(["rank", photos, "--plan"]) == 0
+    config = Path("photos_ranked/config.yaml")
+    config.write_text(
+        config.read_text().replace("      - resnet18\n", "      - resnet18\n      - mine\n")
+    )
+    mine = "checkpoints:\n  mine: {source: file, library: timm, architecture: resnet18, weights: w.pth, kind: supervised}\n"
+    config.write_text(config.read_text().replace("\ncheckpoints:\n", f"\n{mine}"))
+    assert main(["rank", photos, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "Using photos_ranked/config.yaml as it stands" in told
+    assert "Ranking what is here: resnet18 and mine." in told
+    (tmp_path / "others").mkdir()
+    assert main(["rank", str(tmp_path / "others"), "--run", "photos_ranked", "--plan"]) == 1
+    assert "is of other images" in capsys.readouterr().err
+
+
+def test_without_a_network_what_the_caches_hold_is_ranked(photos, tmp_path, started, capsys):
+    keep(tmp_path, "timm/convnext_tiny.in12k_ft_in1k", {"architecture": "convnext_tiny"})
+    keep(tmp_path, "timm/vit_tiny.other", {"architecture": "vit_tiny"})
+    keep(tmp_path, "me/beans", {"architectures": ["ViTForImageClassification"]})
+    keep(tmp_path, "me/talk", {"architectures": ["LlamaForCausalLM"], "model_type": "llama"})
+    assert main(["rank", photos, "--run", "a run"]) == 0
+    told = capsys.readouterr().out
+    assert "No network: mobilenet-v4, " in told
+    assert "Ranking what is here: convnext-tiny, beans and vit_tiny_other." in told
+    (command, environment), _report = started
+    assert command[command.index("-d") + 1] == "a run"
+    assert command[command.index("--configfile") + 1] == "a run/offline.yaml"
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    files = [Path("a run/config.yaml"), Path("a run/offline.yaml")]
+    given = [yaml.safe_load(file.read_text()) for file in files]
+    for key in given[1]:
+        given[0][key] |= given[1][key]
+    config = complete_config(given[0], DEFAULTS, files[::-1])
+    assert config["select"]["groups"] == ["cached"]
+    assert config["groups"]["cached"]["checkpoints"] == ["convnext-tiny", "beans", "vit_tiny_other"]
+
+
+def test_without_a_network_or_a_cache_it_says_what_to_do(photos, started, capsys):
+    assert main(["rank", photos]) == 1
+    assert "no network, and no weights in" in capsys.readouterr().err
+    assert not started
+
+
+def test_the_answer_is_printed_and_nothing_ranked_is_a_failure(tmp_path, capsys):
+    folder = write_ranking(tmp_path / "results" / "rank" / "pets")
+    rank_images.print_answers(tmp_path)
+    told = capsys.readouterr().out
+    assert "Pets (37 classes, 3,680 training images)" in told
+    assert "not ranked: Corrupt file: resources/checkpoints/broken.safetensors" in told
+    lines = [line for line in told.splitlines() if line.lstrip()[:1].isdigit()]
+    assert len(lines) == 20
+    assert "* cannot be told apart from the first" in told
+    table = (folder / "ranking.csv").read_text().splitlines()
+    broken = [line for line in table if ",broken," in line or line.startswith("rank,")]
+    (folder / "ranking.csv").write_text("\n".join(broken) + "\n")
+    with pytest.raises(rank_images.PairFault, match="pets: no checkpoint could be ranked"):
+        rank_images.print_answers(tmp_path)
+
+
+def test_offline_needs_no_look_at_the_network(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(caches, "urlopen", lambda *_, **__: pytest.fail("asked"))
+    assert not caches.is_online()
