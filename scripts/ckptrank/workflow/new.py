@@ -11,7 +11,8 @@ from pathlib import Path
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import SUFFIXES as ARCHIVES
 from ckptrank.files.archives import locate
-from ckptrank.tasks.folder import SUFFIXES, find_root, scan
+from ckptrank.tasks.folder import SUFFIXES, find_empty, find_root, scan
+from ckptrank.tasks.splits import find_split
 from ckptrank.tasks.task import listing
 
 HELP = "write a commented starter config for a folder of images"
@@ -22,9 +23,13 @@ FEW = 10
 
 @dataclass(frozen=True)
 class Look:
-    """What a folder holds: images per class of each split (one split ``all`` where there are none)."""
+    """What a folder holds: images per class of each split (one split ``all`` where there are none).
+
+    ``empty``: folders of classes without images, which are left out.
+    """
 
     counts: dict[str, Counter]
+    empty: list[str]
 
     @property
     def is_split(self) -> bool:
@@ -78,11 +83,18 @@ def locate_images(given: str) -> str:
 def look(given: str) -> Look:
     """Return what the images are; raise :class:`PairFault` when they cannot be a task."""
     root = find_root(locate(given))
-    if all((root / split).is_dir() for split in ("train", "test")):
-        found = Look({split: Counter(scan(root / split)[1]) for split in ("train", "test")})
+    split = find_split(path.name for path in root.iterdir() if path.is_dir())
+    if split:
+        train, test = (scan(root / name) for name in split)
+        counts = {"train": Counter(train[1]), "test": Counter(test[1])}
+        found = Look(
+            counts, [f"{split[0]}/{name}" for name in find_empty(root / split[0], train[2])]
+        )
         missing = sorted(found.counts["test"].keys() - found.training.keys())
         if missing:
-            raise PairFault(f"{root / 'train'}: has no images of {listing(missing)}, test has")
+            raise PairFault(
+                f"{root / split[0]}: has no images of {listing(missing)}, {split[1]} has"
+            )
     else:
         loose = [path for path in root.iterdir() if path.name.lower().endswith(SUFFIXES)]
         folders = [path for path in root.iterdir() if path.is_dir()]
@@ -91,7 +103,8 @@ def look(given: str) -> Look:
                 f"{root}: holds {len(loose)} images and no class folders; put the images of each class "
                 "into a folder of its own, or list them with their labels in a CSV (docs/own_data.md)"
             )
-        found = Look({"all": Counter(scan(root)[1])})
+        names, classes = scan(root)[1:]
+        found = Look({"all": Counter(names)}, find_empty(root, classes))
     if len(found.training) < 2:
         (name,) = found.training
         raise PairFault(
@@ -118,6 +131,8 @@ def warn(found: Look) -> list[str]:
     warnings = []
     if few:
         warnings.append(f"fewer than {FEW} training images of {listing(few)}: ranks will be unsure")
+    if found.empty:
+        warnings.append(f"no images in {listing(found.empty)}: left out")
     if found.is_split:
         unseen = sorted(found.training.keys() - found.counts["test"].keys())
         if unseen:
