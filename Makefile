@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark new run report zip rank test lint lock clean zoo-demo
+.PHONY: help demo benchmark new run report zip rank test lint lock clean zoo-demo detect-demo
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
@@ -85,6 +85,12 @@ zoo-demo: $(VENV)/installed ## run the model zoo's benchmark, write reports/repo
 	$(SNAKEMAKE) $$targets
 	$(SNAKEMAKE) $$targets $(REPORT) reports/report.html > /dev/null
 	echo "The report is in $(CURDIR)/reports/report.html"
+
+detect-demo: PRESET = presets/detect_demo.yaml
+detect-demo: $(VENV)/installed ## rank backbones for a detector on drawn scenes; write reports/detection.html
+	$(SNAKEMAKE) detection
+	$(SNAKEMAKE) detection $(REPORT) reports/detection.html > /dev/null
+	echo "The report is in $(CURDIR)/reports/detection.html"
 
 test: $(VENV)/installed ## run all tests
 	pytest $(PYTEST_ARGS)

@@ -29,6 +29,7 @@ include: "rules/scores.smk"
 include: "rules/evaluation.smk"
 include: "rules/rank.smk"
 include: "rules/model_zoo.smk"
+include: "rules/detection.smk"
 include: "rules/report.smk"
 include: "rules/estimate.smk"
 
@@ -62,3 +63,9 @@ rule model_zoo:
     input:
         zoo.files(),
         model_zoo_report_files(zoo),
+
+
+rule detection:
+    input:
+        detection.files(),
+        detection.pages(),

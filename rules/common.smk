@@ -10,6 +10,7 @@ from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths
 from ckptrank.workflow.config import ConfigError, complete_config
+from ckptrank.workflow.detection_plan import DetectionPlan
 from ckptrank.workflow.digest import digest_code, digest_data
 from ckptrank.workflow.local_files import find_files, stamp_folders
 from ckptrank.workflow.model_zoo_plan import EXPERIMENTS, TABLES, ModelZooPlan
@@ -46,8 +47,12 @@ except ConfigError as error:
 
 plan = Plan(config)
 zoo = ModelZooPlan(plan)
+detection = DetectionPlan(plan)
 rank = RankPlan(plan, lambda task, samples: get_kept(task, samples))
 resources = JobResources(config["compute"], config["finetune"])
+# A step of a detector takes as long as so many of a classifier, whose images are smaller.
+DETECTOR_COST = 8
+detection_resources = JobResources(config["compute"], detection.entry["finetune"])
 DEVICE = config["compute"]["device"]
 
 
@@ -58,6 +63,7 @@ wildcard_constraints:
     data="shapes|letters|textures|scribbles|mixture",
     group=constrain(config["groups"]),
     rates=constrain(plan.sweep),
+    detector_rates=constrain(detection.sweep),
     samples=constrain(rank.stages),
     recipe=constrain(config["recipes"]),
 

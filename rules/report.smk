@@ -424,3 +424,45 @@ use rule render_rank_provenance as render_model_zoo_provenance with:
         "<logs>/report/model_zoo/provenance.log",
     params:
         chapter="model_zoo",
+
+
+# The chapter on detection.
+use rule render as render_detection with:
+    input:
+        **detection.table_files(),
+        prepared=expand(paths.TASK, task=detection.tasks),
+        detectors=detection.ground_truth_files(),
+    output:
+        figures=directory("<results>/report/detection/figures"),
+        page=report(
+            "<results>/report/detection/index.html",
+            caption="../reports/captions/detection.rst",
+            category="Which backbone for a detector",
+            labels={"what": "precisions, measures, pictures"},
+        ),
+    log:
+        "<logs>/report/detection/page.log",
+    params:
+        published=detection.entry["published"],
+        links={"provenance.html": "What ran, with which versions, for how long"},
+        page="detection.chapter",
+        code=digest_report("detection.chapter"),
+
+
+# Comes after every other job of the chapter but its page, since it reads their logs.
+use rule render_rank_provenance as render_detection_provenance with:
+    input:
+        paths.DETECTION.format(table="summary"),
+    output:
+        svg="<results>/report/detection/stages.svg",
+        pdf="<results>/report/detection/stages.pdf",
+        page=report(
+            "<results>/report/detection/provenance.html",
+            caption="../reports/captions/chapter_provenance.rst",
+            category="Which backbone for a detector",
+            labels={"what": "provenance"},
+        ),
+    log:
+        "<logs>/report/detection/provenance.log",
+    params:
+        chapter="detection",

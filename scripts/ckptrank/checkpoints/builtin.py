@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def prepare(definition: dict, folder: Path) -> dict:
     """Copy the weights of ``{"source": "builtin", "run": folder, "stage": ...}`` and return the card's fields.
 
-    ``run``: where the pre-training run lies. ``domain``: which of its domains, where it has several.
+    ``run``: where the pre-training run lies. ``domain``: which of its domains, where it has several. ``size``: of the
+    images that it is given, where that is not what it was pre-trained on.
     """
     run_folder = Path(definition["run"])
     run = read_json(run_folder / "run.json")
@@ -29,7 +30,21 @@ def prepare(definition: dict, folder: Path) -> dict:
     shutil.copyfile(source, folder / WEIGHTS)
     shared = {key: value for key, value in run.items() if key not in ("stages", "status", "reason")}
     facts = {key: value for key, value in stage.items() if key != "file"}
-    return {**shared, **facts, "origin": "pre-trained by this workflow", "licence": "Apache-2.0"}
+    card = {**shared, **facts, "origin": "pre-trained by this workflow", "licence": "Apache-2.0"}
+    return _enlarge(card, definition["size"]) if "size" in definition else card
+
+
+def _enlarge(card: dict, size: int) -> dict:
+    """Return the card of a network that is given images of another size."""
+    from ckptrank.builtin.networks.architectures import build as build_encoder
+    from ckptrank.networks.flops import count_forward_flops
+
+    flops = count_forward_flops(build_encoder(card["architecture"]), (3, size, size))
+    return {
+        **card,
+        "preprocessing": {**card["preprocessing"], "size": size},
+        "forward_flops": flops,
+    }
 
 
 def make_untrained(architecture: str) -> "Network":

@@ -713,6 +713,70 @@ EXPERIMENTS = {
 }
 """What the model zoo's experiments made of it."""
 
+_VIEW = text(
+    "`images`: features of whole images with the labels of all objects in them; `objects`: features inside each box"
+)
+_FOUND = "of the best run; COCO's, over classes and IoU from 0.50 to 0.95"
+DETECTION = {
+    "checkpoints": Table(
+        "a checkpoint", ("checkpoint",), _in_folders("checkpoints", "detection"), _CHECKPOINTS
+    ),
+    "tasks": Table(
+        "a task",
+        ("task",),
+        _in_folders("tasks", "detection"),
+        {
+            **_TASKS,
+            "train_objects": number("objects", "in its training set, crowds left out"),
+            "test_objects": number("objects", "in its test set, likewise"),
+            "empty_train_images": number("images", "in its training set that have none"),
+            "masks": flag("every object has a mask"),
+        },
+    ),
+    "ground_truth": Table(
+        "a checkpoint fine-tuned as a detector on a task",
+        ("checkpoint", "task"),
+        _in_folders("ground_truth", "detection"),
+        {
+            **_GROUND_TRUTH,
+            "accuracy": number(
+                "fraction", "the best of the sweep: `ap`, `mask_ap` of Mask R-CNN, `miou` of an FCN"
+            ),
+            "repeat_accuracies": text("the same of the repeats (fractions), joined by `;`"),
+            "head": text("`fcos`, `faster_rcnn`, `mask_rcnn` or `fcn`"),
+            "ap": number("fraction", f"average precision of boxes, {_FOUND}"),
+            "ap50": number("fraction", "the same at an IoU of 0.50"),
+            "ap75": number("fraction", "the same at an IoU of 0.75"),
+            "mask_ap": number("fraction", f"average precision of masks, {_FOUND}"),
+            "mask_ap50": number("fraction", "the same at an IoU of 0.50"),
+            "mask_ap75": number("fraction", "the same at an IoU of 0.75"),
+            "miou": number(
+                "fraction", "mean intersection over union of the classes' pixels, the ground's too"
+            ),
+        },
+    ),
+    "scores": Table(
+        "a score of a checkpoint on a task",
+        ("view", "measure", "checkpoint", "task"),
+        _in_folders("scores", "detection"),
+        {"view": _VIEW, **_SCORES},
+    ),
+    "measures": Table("a measure", ("measure",), _in_folders("measures", "detection"), _MEASURES),
+    "metrics": Table(
+        "a measure on a task",
+        ("group", "task", "measure"),
+        _in_folders("metrics", "detection"),
+        {**_METRICS, "group": _VIEW},
+    ),
+    "summary": Table(
+        "a metric of a measure over tasks",
+        ("group", "measure", "metric"),
+        _in_folders("summary", "detection"),
+        {**_SUMMARY, "group": _VIEW},
+    ),
+}
+"""The detection benchmark; its metrics are those of the first, of average precisions in place of accuracies."""
+
 CHAPTERS = {
     "The benchmark": BENCHMARK,
     "The benchmark: its measures in pairs": COMPARISONS,
@@ -720,6 +784,7 @@ CHAPTERS = {
     "Ranking, a folder per task": RANK,
     "The model zoo: what was measured": MODEL_ZOO,
     "The model zoo: its experiments": EXPERIMENTS,
+    "Detection": DETECTION,
 }
 
 

@@ -15,12 +15,13 @@ class Run:
     """Budget of steps -> test accuracy (0..1) of one fine-tuning run, and its seconds, loading included.
 
     ``first_epoch_loss``: the mean training loss of its first steps, as many as take each image once; None where it
-    diverged at the first.
+    diverged at the first. ``details``: what else a detector's tests found, by budget.
     """
 
     accuracies: dict[int, float]
     seconds: float
     first_epoch_loss: float | None
+    details: dict[int, dict] | None = None
 
 
 class FinishedRuns:
@@ -35,8 +36,12 @@ class FinishedRuns:
         found = self._runs.get(_as_text(key))
         if found is None:
             return None
-        accuracies = {int(steps): value for steps, value in found["accuracies"].items()}
-        return Run(accuracies, found["seconds"], found["first_epoch_loss"])
+        return Run(
+            _by_number(found["accuracies"]),
+            found["seconds"],
+            found["first_epoch_loss"],
+            _by_number(found["details"]) if found["details"] else None,
+        )
 
     def keep(self, key: object, run: Run) -> None:
         self._runs[_as_text(key)] = asdict(run)
@@ -57,6 +62,10 @@ class FinishedRuns:
         except (OSError, ValueError) as error:
             logger.warning("%s is unreadable (%s): starting again", self.path, error)
             return {}
+
+
+def _by_number(values: dict[str, object]) -> dict:
+    return {int(steps): value for steps, value in values.items()}
 
 
 def _as_text(key: object) -> str:

@@ -31,6 +31,11 @@ def select_best(parts: list[dict]) -> dict:
         for steps, accuracy in run["accuracies"].items()
     ]
     accuracy, steps, learning_rate, _ = min(settings, key=lambda setting: setting[:3])
+    details = {
+        (run["learning_rate"], int(steps)): found
+        for run in runs
+        for steps, found in run.get("details", {}).items()
+    }
     return {
         **pair,
         "status": "ok",
@@ -51,6 +56,7 @@ def select_best(parts: list[dict]) -> dict:
             )
         ],
         "seconds": sum(run["seconds"] for run in runs),
+        **({"details": details[learning_rate, steps]} if details else {}),
     }
 
 

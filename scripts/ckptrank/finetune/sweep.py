@@ -133,6 +133,15 @@ class Runner:
         if known := self._finished.find(key):
             logger.info("%s: finished by an earlier attempt", description)
             return known
+        run = self.tune(learning_rate, seed, budgets, description)
+        run = replace(run, seconds=time.perf_counter() - started)
+        self._finished.keep(key, run)
+        return run
+
+    def tune(
+        self, learning_rate: float, seed: int, budgets: Sequence[int] | None, description: str
+    ) -> Run:
+        """Make a run that no earlier attempt finished; its seconds are left to :meth:`run`."""
         loaded = load_pair(self.pair, seed)
         if self._splits is None:
             self._splits = place([loaded.train, loaded.test], self.device)
@@ -150,11 +159,7 @@ class Runner:
             description=description,
             losses=losses,
         )
-        first = losses[: math.ceil(len(loaded.train) / recipe.batch_size)]
-        early = statistics.fmean(first) if first else None
-        run = Run(accuracies, time.perf_counter() - started, early)
-        self._finished.keep(key, run)
-        return run
+        return Run(accuracies, 0.0, average_first_epoch(losses, len(loaded.train), recipe))
 
     def finish(self) -> None:
         """Forget the runs: the job has written its output."""
@@ -193,9 +198,16 @@ def run_sweep(runner: Runner, learning_rates: Sequence[float]) -> dict:
                 "accuracies": {str(steps): value for steps, value in run.accuracies.items()},
                 "first_epoch_loss": run.first_epoch_loss,
                 "seconds": run.seconds,
+                **({"details": run.details} if run.details else {}),
             }
         )
     return {**record, "runs": runs}
+
+
+def average_first_epoch(losses: Sequence[float], samples: int, recipe: Recipe) -> float | None:
+    """Return the mean loss of the first steps, as many as take each sample once; None without a step."""
+    first = losses[: math.ceil(samples / recipe.batch_size)]
+    return statistics.fmean(first) if first else None
 
 
 def name_state(output: Path, learning_rate: float, seed: int) -> Path:

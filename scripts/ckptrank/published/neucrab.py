@@ -24,6 +24,12 @@ def read_accuracies() -> pd.DataFrame:
     return pd.read_csv(_FOLDER / "neucrab_accuracy.csv")
 
 
+@cache
+def read_detection() -> pd.DataFrame:
+    """Return Table 11 by (task, measure): recall_at_1 (0 or 1), pearson and kendall in percent."""
+    return pd.read_csv(_FOLDER / "neucrab_detection.csv").set_index(["task", "measure"])
+
+
 def find_measures(measures: pd.DataFrame) -> dict[str, str]:
     """Return the paper's name -> the measure of ``measures.csv`` of that title; the authors' form first."""
     printed = list(read_ranking().index.unique("measure"))

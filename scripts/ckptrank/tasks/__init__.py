@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from ckptrank.tasks.source import Source
     from ckptrank.tasks.task import TaskData
 
-SOURCES = ("builtin", "folder", "manifest", "torchvision", "huggingface", "npz")
+SOURCES = (
+    "builtin",
+    "folder",
+    "manifest",
+    "torchvision",
+    "huggingface",
+    "npz",
+    "voc",
+    "coco",
+    "cityscapes",
+)
 
 
 def get_source(name: str) -> "Source":

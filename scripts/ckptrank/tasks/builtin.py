@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from ckptrank.builtin.images.crowded import KINDS, Scenes, draw_scenes
 from ckptrank.builtin.images.distortions import DISTORTIONS, draw_distorted
 from ckptrank.builtin.images.flowers import FLOWERS, draw_flowers
 from ckptrank.builtin.images.glyphs import (
@@ -24,6 +25,7 @@ from ckptrank.builtin.images.surfaces import SURFACES, draw_surfaces
 from ckptrank.builtin.images.tissue import TISSUE, draw_tissue
 from ckptrank.sampling import SPLITS
 from ckptrank.seeds import seed_from
+from ckptrank.tasks.objects import Objects
 from ckptrank.tasks.task import TaskData
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -31,10 +33,10 @@ Split = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class BuiltinTask:
-    """``make``: a function from the sizes of both splits to the images and labels of each."""
+    """``make``: a function from the sizes of both splits to the images and labels of each, or objects of each."""
 
     classes: tuple[str, ...]
-    make: Callable[[int, int], tuple[Split, Split]]
+    make: Callable[[int, int], tuple]
     train: int
     test: int
     description: str
@@ -66,7 +68,10 @@ def load(definition: dict) -> TaskData:
             f"train: {name!r} has {len(task.classes)} classes and needs at least one training "
             f"image of each, got {sizes['train']}"
         )
-    (train_images, train_labels), (test_images, test_labels) = task.make(**sizes)
+    train, test = task.make(**sizes)
+    if isinstance(train[1], Objects):
+        return TaskData.of_objects(task.classes, train, test, description=task.description)
+    (train_images, train_labels), (test_images, test_labels) = train, test
     return TaskData(
         classes=task.classes,
         train_images=train_images,
@@ -125,6 +130,31 @@ def _make_digits(train: int, test: int) -> tuple[Split, Split]:
         images = draw_digits(originals[indices], _generator("digits", split))
         splits.append((images, labels[indices]))
     return tuple(splits)
+
+
+def _make_scenes(train: int, test: int) -> tuple[tuple[np.ndarray, Objects], ...]:
+    scenes = [
+        draw_scenes(size, _generator("scenes", split))
+        for split, size in zip(SPLITS, (train, test), strict=True)
+    ]
+    return tuple((drawn.images, _list_objects(drawn)) for drawn in scenes)
+
+
+def _list_objects(drawn: Scenes) -> Objects:
+    from faster_coco_eval.core import mask as codes
+
+    count = len(drawn.images)
+    counts = np.bincount(drawn.image, minlength=count)
+    return Objects(
+        bounds=np.concatenate([[0], np.cumsum(counts)]),
+        sizes=np.tile(drawn.images.shape[1:3], (count, 1)),
+        boxes=drawn.boxes.astype(np.float32),
+        labels=drawn.kind,
+        crowd=np.zeros(len(drawn.kind), bool),
+        masks=tuple(
+            codes.encode(np.asfortranarray(mask, np.uint8))["counts"] for mask in drawn.masks
+        ),
+    )
 
 
 TASKS: dict[str, BuiltinTask] = {
@@ -204,6 +234,13 @@ TASKS: dict[str, BuiltinTask] = {
         train=1200,
         test=2400,
         description="By how many eighths of a turn a thing of any kind is turned",
+    ),
+    "scenes": BuiltinTask(
+        classes=KINDS,
+        make=_make_scenes,
+        train=600,
+        test=300,
+        description="Scenes of up to six drawn things of eight kinds, to be found and outlined",
     ),
 }
 TASKS |= {

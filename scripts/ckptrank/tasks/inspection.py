@@ -138,9 +138,12 @@ def _name(images: Images, row: int) -> str:
 
 def _warn(task: TaskData, skipped: dict[str, int], duplicates: int) -> list[str]:
     warnings = [
-        f"{count} unreadable {split} images were left out"
-        for split, count in skipped.items()
-        if count
+        *task.notes,
+        *(
+            f"{count} unreadable {split} images were left out"
+            for split, count in skipped.items()
+            if count
+        ),
     ]
     if duplicates:
         warnings.append(
@@ -163,4 +166,8 @@ def _digest(task: TaskData, hashes: dict[str, np.ndarray]) -> str:
     for split in SPLITS:
         digest.update(hashes[split])
         digest.update(np.ascontiguousarray(task.labels(split)))
+        if (objects := task.objects(split)) is not None:
+            for part in (objects.bounds, objects.boxes, objects.labels, objects.crowd):
+                digest.update(np.ascontiguousarray(part))
+            digest.update(b"".join(objects.masks or ()))
     return digest.hexdigest()

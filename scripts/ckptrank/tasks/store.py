@@ -11,6 +11,7 @@ from ckptrank.files.atomic import read_json, release_pages, write_json
 from ckptrank.sampling import SPLITS
 from ckptrank.tasks.image_files import EncodedImages, ImageFiles, PackedImages
 from ckptrank.tasks.inspection import Findings
+from ckptrank.tasks.objects import Objects, read_objects, save_objects
 from ckptrank.tasks.task import Images, TaskData, is_array
 
 CHUNK = 64 << 20
@@ -41,6 +42,10 @@ class StoredTask:
     def labels(self, split: str) -> np.ndarray:
         return np.load(self.folder / f"{split}_labels.npy")
 
+    def objects(self, split: str) -> Objects:
+        """Return where the objects of the images lie; raise :class:`PairFault` where nobody said."""
+        return read_objects(self.folder, split)
+
     def hashes(self, split: str) -> np.ndarray:
         """Return the hashes (N, 16) that the images had when the task was prepared."""
         return np.load(self.folder / f"{split}_hashes.npy")
@@ -57,6 +62,9 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
         _save_images(task.images(split), folder, split)
         np.save(folder / f"{split}_labels.npy", task.labels(split))
         np.save(folder / f"{split}_hashes.npy", findings.hashes[split])
+    objects = {split: found for split in SPLITS if (found := task.objects(split)) is not None}
+    if objects:
+        save_objects(folder, objects)
     write_json(
         folder / "task.json",
         {
@@ -70,8 +78,17 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
             "multi_label": task.train_labels.ndim == 2,
             "description": task.description,
             **findings.to_dict(),
+            **({"objects": _count_objects(objects)} if objects else {}),
         },
     )
+
+
+def _count_objects(objects: dict[str, Objects]) -> dict:
+    return {
+        "masks": all(found.masks is not None for found in objects.values()),
+        **{split: int((~found.crowd).sum()) for split, found in objects.items()},
+        **{f"{split}_images_without": found.count_empty() for split, found in objects.items()},
+    }
 
 
 def _save_images(images: Images, folder: Path, split: str) -> None:

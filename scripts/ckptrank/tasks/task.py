@@ -7,6 +7,7 @@ import numpy as np
 from ckptrank.errors import PairFault
 from ckptrank.sampling import SPLITS
 from ckptrank.tasks.image_files import EncodedImages
+from ckptrank.tasks.objects import Objects
 
 Images = np.ndarray | EncodedImages
 
@@ -24,6 +25,8 @@ class TaskData:
     images of any size.
     ``train_labels``, ``test_labels``: (N,) int64 in 0..C-1, or (N, C) uint8 of 0 and 1 for a
     multi-label task; C = ``len(classes)`` >= 2, and each class has a training sample.
+    ``train_objects``, ``test_objects``: where the objects of the images lie, in a task to detect them; its labels
+    say which classes an image has. ``notes``: what a reader of the report must know of how it was read.
 
     Raises :class:`PairFault` naming the field and the fault where the data is not like that.
     """
@@ -34,6 +37,30 @@ class TaskData:
     test_images: Images
     test_labels: np.ndarray
     description: str = ""
+    train_objects: Objects | None = None
+    test_objects: Objects | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_objects(
+        cls,
+        classes: tuple[str, ...],
+        train: tuple[Images, Objects],
+        test: tuple[Images, Objects],
+        **fields: object,
+    ) -> "TaskData":
+        """Return the task of images with objects, whose labels follow from them."""
+        (train_images, train_objects), (test_images, test_objects) = train, test
+        return cls(
+            classes,
+            train_images,
+            train_objects.mark(len(classes)),
+            test_images,
+            test_objects.mark(len(classes)),
+            train_objects=train_objects,
+            test_objects=test_objects,
+            **fields,
+        )
 
     def __post_init__(self) -> None:
         self._check_classes()
@@ -70,12 +97,20 @@ class TaskData:
     def labels(self, split: str) -> np.ndarray:
         return getattr(self, f"{split}_labels")
 
+    def objects(self, split: str) -> Objects | None:
+        return getattr(self, f"{split}_objects")
+
     def limited_to(self, split: str, rows: np.ndarray) -> "TaskData":
         """Return the task with the rows ``rows`` (sorted) of one split alone."""
-        images = self.images(split)
+        images, objects = self.images(split), self.objects(split)
         kept = images[rows] if is_array(images) else images.limited_to(rows)
         return replace(
-            self, **{f"{split}_images": kept, f"{split}_labels": self.labels(split)[rows]}
+            self,
+            **{
+                f"{split}_images": kept,
+                f"{split}_labels": self.labels(split)[rows],
+                f"{split}_objects": None if objects is None else objects.limited_to(rows),
+            },
         )
 
     def _check_classes(self) -> None:

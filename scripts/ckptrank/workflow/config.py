@@ -12,6 +12,7 @@ from ckptrank.measures.registry import METHODS
 from ckptrank.measures.signatures import get_parameters
 from ckptrank.model_zoo.config import check_model_zoo
 from ckptrank.published.checkpoints import read_checkpoints
+from ckptrank.workflow.detection_plan import check_detection
 
 SCHEMAS = Path(__file__).with_name("schemas")
 
@@ -210,7 +211,7 @@ def _check_references(config: dict) -> list[str]:
                 f"checkpoints.{name}.stage: run {definition['run']!r} saves no stage "
                 f"{definition['stage']}, only {stages}"
             )
-    faults += check_model_zoo(config, need)
+    faults += check_model_zoo(config, need) + check_detection(config, need)
     for place in ("rank", "model_zoo"):
         faults += [
             f"{place}.measures: {name!r} scores test images, which nothing here may see"

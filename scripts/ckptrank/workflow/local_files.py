@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from ckptrank.checkpoints.own_code import LIBRARY, find_code
 
+PLACES = ("path", "weights", "archive", "images", "test_path", "test_images")
+
 
 def find_files(definition: dict) -> list[str]:
     """Return the files that a definition names and that exist: inputs of the job that prepares it.
@@ -39,7 +41,7 @@ def stamp_folders(definition: dict) -> str:
 
 
 def _find_paths(definition: dict) -> list[Path]:
-    given = [definition[key] for key in ("path", "weights", "archive") if key in definition]
+    given = [definition[key] for key in PLACES if key in definition]
     if definition["source"] == "tf_slim":  # the index holds checksums of all else
         given = [definition.get("archive") or f"{definition['weights']}.index"]
     return [

@@ -22,6 +22,9 @@ EVALUATION_TABLES = (
     *("checkpoints", "tasks", "ground_truth", "measures", "scores", "metrics", "summary"),
 )
 NLEEP_GRID = "nleep_grid"
+LARGER = (
+    "scenes",
+)  # of the built-in tasks: larger than the images that the built-in networks learn from
 
 
 @dataclass(frozen=True)
@@ -244,15 +247,16 @@ class Plan:
     def needs_images(self, task: str, checkpoint: str) -> bool:
         """Whether a task's images may have to be decoded or resized for a checkpoint.
 
-        What is drawn for the built-in benchmark has the size of its networks.
+        What is drawn for the built-in benchmark has the size of its networks, but for what is to be detected.
         """
         definition = self.config["checkpoints"][checkpoint]
         library = definition.get("library", "builtin")
         builtin = {"builtin": True, "scratch": library == "builtin"}.get(
             definition["source"], False
         )
-        as_drawn = builtin and "preprocessing" not in definition
-        return not (as_drawn and self.config["tasks"][task]["source"] == "builtin")
+        as_drawn = builtin and not definition.keys() & {"preprocessing", "size"}
+        drawn = self.config["tasks"][task]
+        return not (as_drawn and drawn["source"] == "builtin" and drawn.get("name") not in LARGER)
 
     def images(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
         """Return the folders of decoded images of those (task, checkpoint) that need some."""
@@ -420,18 +424,25 @@ class Plan:
         """Return the paper whose numbers may stand beside a group's, and what they are comparable with.
 
         ``comparable``: for the group, or each part of a union, the title of every ranked member and the paper's
-        name of it, or None; unranked ones only where they have one.
+        name of it, or None; unranked ones only where they have one. ``own``: the titles of those whose weights are
+        the paper's own, by ``paper`` of their definitions.
         """
         paper = self.config["evaluation"]["published"]
         if paper is None:
             return None
         groups = self.config["groups"]
-        comparable = {}
+        comparable: dict[str, dict] = {}
+        own: set[str] = set()
         for part in groups[group].get("union", [group]):
             names = groups[part].get("comparable", {})
             members = distinct([*self.members(part), *names])
             comparable[part] = {self.checkpoint_title(name): names.get(name) for name in members}
-        return {"paper": paper, "comparable": comparable}
+            own |= {
+                self.checkpoint_title(name)
+                for name in names
+                if self.config["checkpoints"][name].get("paper") == paper
+            }
+        return {"paper": paper, "comparable": comparable, "own": sorted(own)}
 
     def task_title(self, task: str) -> str:
         return inert(self.config["tasks"][task].get("title", task))

@@ -58,6 +58,16 @@ CHAPTERS = {
         "model_zoo/evaluation": _LAST,
         "report/model_zoo": _LAST,
     },
+    "detection": {
+        **_FIRST,
+        "detection/features": "Features of objects",
+        "detection/finetune": "Fine-tuning detectors",
+        "detection/repeats": "Repeats under other seeds",
+        **_score("detection/scores/images"),
+        **_score("detection/scores/objects"),
+        "detection/evaluation": _LAST,
+        "report/detection": _LAST,
+    },
 }
 """Chapter -> the first folders of a log -> its stage, in the order of the chapter's page of provenance."""
 

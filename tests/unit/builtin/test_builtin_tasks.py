@@ -62,6 +62,7 @@ def test_defaults_are_those_of_the_benchmark():
         "defects": (1000, 2000),
         "counting": (1000, 2000),
         "poses": (1200, 2400),
+        "scenes": (600, 300),
         **dict.fromkeys(SOURCES, (2000, 1000)),
     }
 

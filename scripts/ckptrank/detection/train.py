@@ -1,0 +1,220 @@
+"""Fine-tuning of a detector on a checkpoint: the ground truth of a task with objects.
+
+As in classification all weights are trained by SGD with momentum, without augmentation; the head is random, the
+backbone the checkpoint's. One run is tested at every step budget of the sweep.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ckptrank.checkpoints.network import Network
+from ckptrank.detection.data import Batch, ObjectImages
+from ckptrank.detection.heads import NOWHERE, build
+from ckptrank.detection.quality import (
+    BOX_METRICS,
+    MASK_METRICS,
+    PIXEL_METRICS,
+    Confusion,
+    average_precisions,
+)
+from ckptrank.finetune.batches import SampleOrder
+from ckptrank.finetune.recipe import Recipe
+from ckptrank.finetune.resume import RunState
+from ckptrank.finetune.step import TrainingStep
+from ckptrank.finetune.train import TRAINING_PRECISION
+from ckptrank.jobs.gpu_memory import memory_is_a_fault
+from ckptrank.jobs.log import progress
+from ckptrank.jobs.precision import set_precision
+from ckptrank.networks.optimisers import SGD
+from ckptrank.seeds import seed_from
+
+logger = logging.getLogger("ckptrank")
+TEST_BATCH = 8
+SHOWN_SCORE = 0.3  # of a detection in an example
+SHOWN_MOST = 20
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a detector is beside its backbone; the fields are those of :func:`~ckptrank.detection.heads.build`."""
+
+    head: str
+    strides: tuple[int, ...]
+    channels: int
+    min_size: int
+    max_size: int
+    freeze_norms: bool
+
+    @property
+    def shapes(self) -> str:
+        """What of masks it learns, as :class:`ObjectImages` has it."""
+        return {"mask_rcnn": "objects", "fcn": "pixels"}.get(self.head, "")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it is tested for, the metric that makes the ground truth first."""
+        if self.head == "fcn":
+            return PIXEL_METRICS
+        return (*MASK_METRICS, *BOX_METRICS) if self.head == "mask_rcnn" else BOX_METRICS
+
+
+class _Loss(nn.Module):
+    """The sum of a detector's losses for a batch, outside automatic mixed precision."""
+
+    def __init__(self, detector: nn.Module, device: torch.device):
+        super().__init__()
+        self.detector = detector
+        self.device = device
+
+    def forward(self, batch: Batch) -> Tensor:
+        with torch.autocast(self.device.type, enabled=False):
+            return torch.stack(list(self.detector(*batch).values())).sum()
+
+
+@memory_is_a_fault("lower the batch size or the image's size")
+def train_detector(
+    network: Network,
+    train: ObjectImages,
+    test: ObjectImages,
+    *,
+    classes: int,
+    head: Head,
+    recipe: Recipe,
+    seed: int,
+    device: torch.device,
+    precision: str = "auto",
+    resume_path: Path | None = None,
+    description: str = "fine-tuning",
+    examples: int = 0,
+    losses: list[float] | None = None,
+) -> dict[int, dict]:
+    """Fine-tune ``network`` under a new head, in place; return what each budget of steps gives.
+
+    That is ``metrics`` (name -> 0..1) and, of the first ``examples`` test images, what is found in them. State,
+    precision, losses and divergence are as in :func:`ckptrank.finetune.train.finetune`; the random numbers of a step
+    follow from the seed and its number, so that a resumed run is the same on every device. Raises
+    :class:`~ckptrank.errors.PairFault` where the network has no feature maps.
+    """
+    torch.manual_seed(seed)
+    chosen = set_precision(precision, device, auto=TRAINING_PRECISION)
+    detector = build(network=network, classes=classes, precision=chosen, **vars(head)).to(device)
+    optimiser = SGD(
+        detector.parameters(),
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        decoupled=recipe.decoupled,
+        nesterov=recipe.nesterov,
+    )
+    training = TrainingStep(_Loss(detector, device), optimiser, lambda loss, _: loss, chosen)
+    parts = (recipe, seed, head, classes, len(train), chosen.name)
+    fingerprint = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
+    state = RunState(training, resume_path, fingerprint)
+    state.restore(device)
+    steps = recipe.steps
+    order = SampleOrder(len(train), recipe.batch_size, seed)
+    remaining = range(state.step, steps)
+    detector.train()
+    for step, batch in progress(
+        zip(remaining, train.batches(map(order.rows, remaining), device), strict=True),
+        description=description,
+        unit="step",
+        initial=state.step,
+        total=steps,
+    ):
+        torch.manual_seed(seed_from(seed, "step", step))
+        training.take(step, batch, None, recipe.learning_rate_at(step))
+        done = step + 1
+        tested, saved = done in recipe.budgets, state.is_due()
+        broken = training.diverged_at(wait=tested or saved or done == steps)
+        if broken:
+            logger.warning("the loss is %s at step %d: this run diverged", broken[1], broken[0] + 1)
+            missing = [budget for budget in recipe.budgets if budget not in state.accuracies]
+            nothing = {"metrics": dict.fromkeys(head.metrics, 0.0), "examples": []}
+            state.accuracies |= dict.fromkeys(missing, nothing)
+            break
+        state.step = done
+        if tested:
+            state.accuracies[done] = test_detector(
+                detector, test, classes=classes, head=head, device=device, examples=examples
+            )
+            logger.info("step %d of %d: %s", done, steps, state.accuracies[done]["metrics"])
+            detector.train()
+        if saved:
+            state.save()
+    state.forget()
+    if losses is not None:
+        losses[:] = training.losses
+    return {budget: state.accuracies[budget] for budget in recipe.budgets}
+
+
+@torch.inference_mode()
+def test_detector(
+    detector: nn.Module,
+    test: ObjectImages,
+    *,
+    classes: int,
+    head: Head,
+    device: torch.device,
+    examples: int,
+) -> dict:
+    """Return the ``metrics`` of a detector on a test set and its ``examples``."""
+    detector.eval()
+    rows = [
+        np.arange(start, min(start + TEST_BATCH, len(test)))
+        for start in range(0, len(test), TEST_BATCH)
+    ]
+    if head.head == "fcn":
+        return _test_pixels(detector, test, rows, classes, device)
+    found = []
+    for images, _ in test.batches(rows, device):
+        found += [_to_host(each, head.head == "mask_rcnn") for each in detector(images)]
+    masks = head.head == "mask_rcnn"
+    metrics = average_precisions(test.objects, found, classes, masks=masks)
+    return {
+        "metrics": {name: metrics[name] for name in head.metrics},
+        "examples": [_describe(image, found[image]) for image in range(min(examples, len(test)))],
+    }
+
+
+def _test_pixels(
+    detector: nn.Module, test: ObjectImages, rows: list[np.ndarray], classes: int, device
+) -> dict:
+    confusion = Confusion(classes + 1, NOWHERE)
+    for images, targets in test.batches(rows, device):
+        for given, target in zip(detector(images), targets, strict=True):
+            confusion.add(target["pixels"].cpu().numpy(), given["pixels"].cpu().numpy())
+    return {"metrics": {"miou": confusion.mean_iou()}, "examples": []}
+
+
+def _to_host(found: dict[str, Tensor], masks: bool) -> dict:
+    """Return an image's detections as arrays, labels from 0 on, masks as run-length codes."""
+    kept = found["labels"] > 0
+    arrays = {
+        "boxes": found["boxes"][kept].float().cpu().numpy(),
+        "labels": found["labels"][kept].cpu().numpy() - 1,
+        "scores": found["scores"][kept].float().cpu().numpy(),
+    }
+    if masks:
+        from faster_coco_eval.core import mask as codes
+
+        solid = (found["masks"][kept][:, 0] >= 0.5).to(torch.uint8).cpu().numpy()
+        arrays["masks"] = [codes.encode(np.asfortranarray(each)) for each in solid]
+    return arrays
+
+
+def _describe(image: int, found: dict) -> dict:
+    """Return the surest detections of a test image as numbers for JSON."""
+    sure = [row for row, score in enumerate(found["scores"]) if score >= SHOWN_SCORE][:SHOWN_MOST]
+    return {
+        "image": image,
+        "boxes": [[round(float(side), 1) for side in found["boxes"][row]] for row in sure],
+        "labels": [int(found["labels"][row]) for row in sure],
+        "scores": [round(float(found["scores"][row]), 3) for row in sure],
+    }

@@ -1,0 +1,62 @@
+"""The runs of a sweep that fine-tune a detector: the machinery of classification with another run in it."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ckptrank.checkpoints import load_network, read_card
+from ckptrank.detection.data import ObjectImages, load_split
+from ckptrank.detection.train import Head, train_detector
+from ckptrank.errors import PairFault
+from ckptrank.finetune.finished import Run
+from ckptrank.finetune.recipe import make_recipe
+from ckptrank.finetune.sweep import Runner, average_first_epoch, name_state
+from ckptrank.sampling import SPLITS
+from ckptrank.tasks.store import StoredTask, open_task
+
+logger = logging.getLogger("ckptrank")
+
+
+class DetectorRunner(Runner):
+    """As :class:`~ckptrank.finetune.sweep.Runner`; its accuracies are the first metric of the head.
+
+    ``settings`` has, beside the recipe's, the fields of :class:`Head` as ``detector`` and the number of ``examples``.
+    All metrics and the examples go to the ``details`` of its runs.
+    """
+
+    def tune(
+        self, learning_rate: float, seed: int, budgets: Sequence[int] | None, description: str
+    ) -> Run:
+        task = open_task(self.pair.task_folder)
+        detector = self.settings["detector"]
+        head = Head(**{**detector, "strides": tuple(detector["strides"])})
+        train, test = (_load(task, split, head) for split in SPLITS)
+        scratch = not read_card(self.pair.checkpoint_folder)["sha256"]
+        recipe = make_recipe(self.settings, learning_rate, scratch=scratch, samples=len(train))
+        losses: list[float] = []
+        tested = train_detector(
+            load_network(self.pair.checkpoint_folder, seed),
+            train,
+            test,
+            classes=task.classes,
+            head=head,
+            recipe=replace(recipe, budgets=budgets or recipe.budgets),
+            seed=seed,
+            device=self.device,
+            precision=self.precision,
+            resume_path=name_state(self.output, learning_rate, seed),
+            description=description,
+            examples=self.settings["examples"],
+            losses=losses,
+        )
+        qualities = {steps: found["metrics"][head.metrics[0]] for steps, found in tested.items()}
+        return Run(qualities, 0.0, average_first_epoch(losses, len(train), recipe), tested)
+
+
+def _load(task: StoredTask, split: str, head: Head) -> ObjectImages:
+    loaded = load_split(task, split, head.shapes)
+    if loaded.objects.crowd.all():
+        raise PairFault(f"its {split} images have no object to find")
+    if head.shapes and loaded.objects.masks is None:
+        raise PairFault(f"its objects have no masks, which {head.head} learns")
+    return loaded

@@ -1,0 +1,118 @@
+"""The chapter on detection: one page with its answer, tables, figure and pictures, a part for each task."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ckptrank.files.atomic import write_text
+from ckptrank.report.detection.examples import find_files, render_examples
+from ckptrank.report.detection.figures import plot_scores
+from ckptrank.report.detection.frames import VIEWS, Results, read_results
+from ckptrank.report.detection.tables import (
+    render_costs,
+    render_precisions,
+    render_ranking,
+    render_scores,
+)
+from ckptrank.report.kit.links import follow, links_from
+from ckptrank.report.kit.output import Origin
+from ckptrank.report.kit.tables import html_view
+from ckptrank.report.kit.templating import data_uri, render
+from ckptrank.text import counted, fixed, is_number
+
+
+def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> None:
+    """Write the ``page`` and the ``figures`` into their folder.
+
+    ``given`` has the tables by name, the folders of the ``prepared`` tasks and the ``detectors``' ground truth.
+    """
+    results = read_results(given)
+    figures = Path(made["figures"])
+    figures.mkdir(parents=True, exist_ok=True)
+    prepared = {Path(folder).name: folder for folder in given["prepared"]}
+    parts = [
+        _render_task(results, task, prepared[task], given["detectors"], params, figures)
+        for task in results.task_titles
+    ]
+    page = made["page"]
+    links = {follow(page, link): title for link, title in params["links"].items()}
+    write_text(
+        page,
+        render(
+            "detection.html",
+            title="Which backbone for a detector?",
+            lead=describe(results),
+            parts=parts,
+            costs=html_view(render_costs(results)),
+            pages=links,
+            local=links_from(page),
+            made_from=origin.made_from,
+        ),
+    )
+
+
+def describe(results: Results) -> list[str]:
+    """Return what was done and what came out, in sentences."""
+    ranked = results.scores["checkpoint"].nunique()
+    tasks = len(results.tasks)
+    sentences = [
+        f"{counted(ranked, 'checkpoint')} ranked on {counted(tasks, 'task')} whose images have several objects, "
+        "as in appendix A.6 of Ranking Neural Checkpoints. The ground truth is what a detector on the "
+        "checkpoint's feature maps reaches after fine-tuning.",
+        "The measures see two views: whole images, each with the labels of all that is in it, as in the paper; "
+        "and objects, the last feature map inside each known box with one label. "
+        + "; ".join(_find_best(results, view) for view in results.views)
+        + ".",
+    ]
+    lost = results.ground_truth[results.ground_truth["status"] != "ok"]
+    if len(lost):
+        sentences.append(
+            f"{counted(len(lost), 'pair')} could not be fine-tuned; the tables say why."
+        )
+    return sentences
+
+
+def _find_best(results: Results, view: str) -> str:
+    """Say which measure has the highest mean Kendall in a view, with its interval."""
+    families = results.measures.set_index("measure")["family"]
+    summary = results.summary
+    rows = summary[(summary["group"] == view) & (summary["metric"] == "kendall")]
+    rows = rows[(rows["measure"].map(families) != "baseline") & rows["mean"].notna()]
+    if rows.empty:
+        return f"{VIEWS[view].lower()}: no measure could be judged"
+    best = rows.loc[rows["mean"].idxmax()]
+    interval = (
+        f" [{fixed(best['low'], 0)}, {fixed(best['high'], 0)}]" if is_number(best["low"]) else ""
+    )
+    name = results.measure_titles[best["measure"]]
+    return f"{VIEWS[view].lower()}: {name} has the highest Kendall, {fixed(best['mean'], 0)} %{interval}"
+
+
+def _render_task(
+    results: Results,
+    task: str,
+    folder: str,
+    detectors: list[str],
+    params: Mapping,
+    figures: Path,
+) -> dict:
+    tables = [
+        render_ranking(results, task, params["published"].get(task)),
+        render_precisions(results, task),
+        render_scores(results, task),
+    ]
+    svg, pdf = figures / f"{task}.svg", figures / f"{task}.pdf"
+    plot_scores(results, task, svg, pdf)
+    files, names = find_files(detectors, task), results.checkpoint_titles
+    tuned = results.tuned(task)
+    chosen = [("The best", tuned[0]), ("The worst", tuned[-1])] if tuned else []
+    rows = [(f"{place}: {names[name]}", files[name]) for place, name in chosen]
+    return {
+        "title": results.task_titles[task],
+        "tables": [html_view(table) for table in tables],
+        "figure": data_uri(svg.read_bytes(), "image/svg+xml"),
+        "downloads": [
+            (svg.name, "Download SVG", data_uri(svg.read_bytes(), "image/svg+xml")),
+            (pdf.name, "PDF", data_uri(pdf.read_bytes(), "application/pdf")),
+        ],
+        "examples": render_examples(folder, rows) if rows else [],
+    }

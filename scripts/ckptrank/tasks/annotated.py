@@ -1,0 +1,56 @@
+"""From annotated images, as a source has read them, to a task."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckptrank.tasks.image_files import ImageFiles
+from ckptrank.tasks.labels import split_rows
+from ckptrank.tasks.objects import Annotation, Faults, Objects, gather_objects, share_masks
+from ckptrank.tasks.task import TaskData
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """``size``: (height, width) in pixels."""
+
+    path: Path
+    size: tuple[int, int]
+    annotations: list[Annotation]
+
+
+def make_task(
+    definition: dict,
+    root: Path,
+    train: Sequence[AnnotatedImage],
+    test: Sequence[AnnotatedImage],
+    faults: Faults,
+    classes: Sequence[str] = (),
+) -> TaskData:
+    """Return the task of images below ``root``.
+
+    Of the ``definition`` count ``test_fraction`` and its ``seed``: without ``test``, that share of ``train`` is held
+    out; ``classes``, by default those given in their order, or all that occur; and ``on_bad_annotation``, for what is
+    among the ``faults`` or found here.
+    """
+    names = {each.name for image in (*train, *test) for each in image.annotations}
+    known = definition.get("classes") or [name for name in classes if name in names]
+    chosen = tuple(known or sorted(names))
+    parts = [_gather(root, images, chosen, faults) for images in (train, test)]
+    notes = faults.settle(definition.get("on_bad_annotation", "error"))
+    if "test_fraction" in definition:
+        files, objects = parts[0]
+        labels = objects.mark(len(chosen))
+        splits = split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+        parts = [(files.limited_to(rows), objects.limited_to(rows)) for rows in splits]
+    objects = share_masks(*(found for _, found in parts))
+    pairs = zip((files for files, _ in parts), objects, strict=True)
+    return TaskData.of_objects(chosen, *pairs, notes=notes)
+
+
+def _gather(
+    root: Path, images: Sequence[AnnotatedImage], classes: Sequence[str], faults: Faults
+) -> tuple[ImageFiles, Objects]:
+    files = ImageFiles(root, tuple(str(image.path.relative_to(root)) for image in images))
+    listed = [(image.size, image.annotations) for image in images]
+    return files, gather_objects(listed, classes, faults)

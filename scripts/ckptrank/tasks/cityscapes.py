@@ -1,0 +1,76 @@
+"""Cityscapes where somebody has it: street scenes with a mask for each of the objects of eight classes."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ckptrank.errors import PairFault
+from ckptrank.files.archives import locate
+from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.objects import Annotation, Faults
+from ckptrank.tasks.task import TaskData
+
+# Of the data set's labels those of things, by their numbers (its scripts call them `hasInstances`).
+CLASSES = {
+    24: "person",
+    25: "rider",
+    26: "car",
+    27: "truck",
+    28: "bus",
+    31: "train",
+    32: "motorcycle",
+    33: "bicycle",
+}
+INSTANCES = 1000  # a pixel of the third car is 26002, one of a group of cars 26
+
+
+def load(definition: dict) -> TaskData:
+    """Load ``{"source": "cityscapes", "path": ...}``: the folder with ``leftImg8bit`` and ``gtFine``.
+
+    ``train`` and ``test``: its folders, by default ``train`` and ``val``, whose annotations are public. Masks are read
+    from ``*_gtFine_instanceIds.png``; groups are crowds. The data cannot be fetched without an account. Raises
+    :class:`PairFault` where they are not there.
+    """
+    root, faults = locate(definition["path"]), Faults()
+    train, test = (
+        _read_split(root, definition.get(split, default), faults)
+        for split, default in (("train", "train"), ("test", "val"))
+    )
+    return make_task(definition, root, train, test, faults, list(CLASSES.values()))
+
+
+def _read_split(root: Path, split: str, faults: Faults) -> list[AnnotatedImage]:
+    folder = root / "leftImg8bit" / split
+    files = sorted(folder.glob("*/*_leftImg8bit.png"))
+    if not files:
+        raise PairFault(f"{folder}: holds no images CITY/*_leftImg8bit.png")
+    return [image for file in files if (image := _read_image(root, split, file, faults))]
+
+
+def _read_image(root: Path, split: str, file: Path, faults: Faults) -> AnnotatedImage | None:
+    name = file.name.removesuffix("_leftImg8bit.png")
+    place = root / "gtFine" / split / file.parent.name / f"{name}_gtFine_instanceIds.png"
+    try:
+        with Image.open(place) as image:
+            numbers = np.asarray(image)
+    except OSError as error:
+        faults.add(str(place), f"cannot be read ({error})")
+        return None
+    found = [
+        _annotate(place, int(number), numbers == number)
+        for number in np.unique(numbers)
+        if (number // INSTANCES or number) in CLASSES
+    ]
+    return AnnotatedImage(file, numbers.shape, found)
+
+
+def _annotate(place: Path, number: int, mask: np.ndarray) -> Annotation:
+    from faster_coco_eval.core import mask as codes
+
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    crowd = number < INSTANCES
+    name = CLASSES[number if crowd else number // INSTANCES]
+    code = codes.encode(np.asfortranarray(mask, np.uint8))["counts"]
+    return Annotation(f"{place}, object {number}", name, tuple(map(float, box)), crowd, code)

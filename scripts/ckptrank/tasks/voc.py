@@ -1,0 +1,212 @@
+"""Images with boxes in the folders of Pascal VOC: JPEGImages, Annotations and ImageSets."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+import numpy as np
+from PIL import Image
+
+from ckptrank.errors import PairFault
+from ckptrank.files.archives import locate
+from ckptrank.files.downloads import cache_folder, is_transient, retry
+from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.folder import SUFFIXES
+from ckptrank.tasks.image_sizes import read_size
+from ckptrank.tasks.objects import Annotation, Faults
+from ckptrank.tasks.task import TaskData
+
+PARTS = ("JPEGImages", "Annotations")
+BORDER = 255  # of an object's mask: counted neither as the object nor as the ground
+
+
+def load(definition: dict) -> TaskData:
+    """Load ``{"source": "voc", "path": ...}``.
+
+    ``path``: a folder with ``JPEGImages``, ``Annotations`` and ``ImageSets/Main``, or an archive of it, or a folder of
+    several such. ``train`` and ``test``: a set or a list of sets of images, by default ``trainval`` and ``test``; in a
+    folder of several, ``VOC2007/trainval``. Without ``ImageSets`` all images are ``train``. With ``test_fraction``
+    that share of the training images is held out in place of ``test``, chosen by ``seed``. ``masks: true`` takes the
+    sets from ``ImageSets/Segmentation`` and the objects' masks from ``SegmentationObject``. ``classes``: their names;
+    without it those that occur. ``download: true`` lets torchvision fetch the sets of VOC into ``path``, by default
+    ``datasets/VOCdevkit`` in this project's cache.
+
+    Pixels are counted from 1, as in VOC; difficult objects are neither trained nor counted, and images without objects
+    count. Raises :class:`PairFault` naming the annotations that are wrong by file and line, unless
+    ``on_bad_annotation`` is ``skip``.
+    """
+    root = _find_root(definition)
+    names = {split: _as_list(definition.get(split, default)) for split, default in _SETS.items()}
+    masks = definition.get("masks", False)
+    faults = Faults()
+    train = _read_sets(root, names["train"], masks, faults)
+    test = [] if "test_fraction" in definition else _read_sets(root, names["test"], masks, faults)
+    return make_task(definition, root, train, test, faults)
+
+
+_SETS = {"train": "trainval", "test": "test"}
+
+
+def find_layout(folder: Path, part: str = "") -> Path | None:
+    """Return the folder, at or just below ``folder``, whose ``part`` has VOC's layout; None where there is none."""
+    places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
+    return next((place for place in places if _is_layout(place / part)), None)
+
+
+def list_sets(layout: Path, masks: bool = False) -> list[str]:
+    """Return the names of the sets of images that there are lists of."""
+    lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
+    return sorted(path.stem for path in lists.glob("*.txt"))
+
+
+def _find_root(definition: dict) -> Path:
+    if definition.get("download"):
+        return _download(definition)
+    if "path" not in definition:
+        raise PairFault("voc: give `path`, or `download: true`")
+    root = locate(definition["path"], definition.get("sha256"))
+    first = _as_list(definition.get("train", _SETS["train"]))[0]
+    return find_layout(root, first.rpartition("/")[0]) or root
+
+
+def _is_layout(folder: Path) -> bool:
+    return all((folder / part).is_dir() for part in PARTS)
+
+
+def _as_list(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _download(definition: dict) -> Path:
+    """Fetch the sets that the definition names, as ``VOC2007/trainval``, by torchvision's class."""
+    from torchvision import datasets
+
+    root = Path(definition.get("path", cache_folder() / "datasets/VOCdevkit")).expanduser()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for name in [each for split in _SETS for each in _as_list(definition.get(split, []))]:
+        folder, _, listed = name.rpartition("/")
+        year = folder.removeprefix("VOC")
+        if (root / folder / "ImageSets/Main" / f"{listed}.txt").is_file():
+            continue
+        try:
+            fetch = partial(datasets.VOCDetection, root.parent, year, listed, download=True)
+            retry(fetch, is_transient)
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            raise PairFault(f"torchvision VOCDetection {name} in {root.parent}: {error}") from error
+    return root
+
+
+def _read_sets(
+    root: Path, names: Sequence[str], masks: bool, faults: Faults
+) -> list[AnnotatedImage]:
+    """Read the images of some sets, each once."""
+    found: dict[Path, AnnotatedImage] = {}
+    for name in names:
+        folder, _, listed = name.rpartition("/")
+        layout = root / folder
+        if not _is_layout(layout):
+            raise PairFault(f"{layout}: has no folders {' and '.join(PARTS)}")
+        for image in _list_images(layout, listed, masks):
+            read = _read_image(layout, image, masks, faults)
+            if read is not None:
+                found[read.path] = read
+    return list(found.values())
+
+
+def _list_images(layout: Path, listed: str, masks: bool) -> list[str]:
+    lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
+    file = lists / f"{listed}.txt"
+    if file.is_file():
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return [line.split()[0] for line in lines if line.strip()]
+    if lists.is_dir() or listed != _SETS["train"]:
+        known = ", ".join(list_sets(layout, masks)) or "none"
+        raise PairFault(f"{file}: no such set of images; there are {known}")
+    return sorted(path.stem for path in (layout / "Annotations").glob("*.xml"))
+
+
+def _read_image(layout: Path, name: str, masks: bool, faults: Faults) -> AnnotatedImage | None:
+    """Read an image's size and objects; None where the image or its annotations are not there."""
+    file = layout / "Annotations" / f"{name}.xml"
+    candidates = (layout / "JPEGImages" / f"{name}{suffix}" for suffix in SUFFIXES)
+    path = next((each for each in candidates if each.is_file()), None)
+    if path is None:
+        faults.add(str(file), f"no image {name} in {layout / 'JPEGImages'}")
+        return None
+    try:
+        root, lines = parse_lines(file.read_bytes())
+    except FileNotFoundError:
+        faults.add(str(file), "no such file")
+        return None
+    except expat.ExpatError as error:
+        faults.add(
+            f"{file}, line {error.lineno}", f"is no XML ({expat.errors.messages[error.code]})"
+        )
+        return None
+    try:
+        size = read_size(path)
+    except PairFault as fault:
+        faults.add(str(file), str(fault))
+        return None
+    said = tuple(int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width"))
+    if all(said) and said != size:
+        faults.add(
+            str(file), f"says {said[1]} x {said[0]} pixels, the image has {size[1]} x {size[0]}"
+        )
+    shapes = _read_masks(layout, name) if masks else {}
+    annotations = []
+    for number, element in enumerate(root.findall("object"), start=1):
+        place = f"{file}, line {lines[element]}"
+        try:
+            box = _read_box(element)
+        except (TypeError, ValueError):
+            faults.add(place, "an object without the four numbers of a box")
+            continue
+        crowd = element.findtext("difficult", "0").strip() == "1"
+        label = (element.findtext("name") or "").strip()
+        annotations.append(Annotation(place, label, box, crowd, shapes.get(number)))
+    return AnnotatedImage(path, size, annotations)
+
+
+def _read_box(element: ElementTree.Element) -> tuple[float, float, float, float]:
+    """Return the box, right and bottom outside; the raw numbers where they enclose nothing."""
+    left, top, right, bottom = (
+        float(element.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")
+    )
+    if right <= left or bottom <= top:
+        return left, top, right, bottom
+    return left - 1, top - 1, right, bottom
+
+
+def _read_masks(layout: Path, name: str) -> dict[int, bytes]:
+    """Return number of an object -> its mask; objects are numbered as their annotations are."""
+    from faster_coco_eval.core import mask as codes
+
+    path = layout / "SegmentationObject" / f"{name}.png"
+    try:
+        with Image.open(path) as image:
+            numbers = np.asarray(image)
+    except OSError as error:
+        raise PairFault(f"{path}: {error}") from error
+    return {
+        int(number): codes.encode(np.asfortranarray(numbers == number, np.uint8))["counts"]
+        for number in np.unique(numbers)
+        if number not in (0, BORDER)
+    }
+
+
+def parse_lines(
+    content: bytes,
+) -> tuple[ElementTree.Element, dict[ElementTree.Element, int]]:
+    """Return the root of an XML document and the line on which each element begins."""
+    parser, builder, lines = expat.ParserCreate(), ElementTree.TreeBuilder(), {}
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        lines[builder.start(tag, attributes)] = parser.CurrentLineNumber
+
+    parser.StartElementHandler, parser.EndElementHandler = start, builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.Parse(content, True)
+    return builder.close(), lines

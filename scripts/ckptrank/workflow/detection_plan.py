@@ -1,0 +1,189 @@
+"""What the detection benchmark is made of: its tasks, who is tuned and scored on them, and their files."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from ckptrank.measures.registry import METHODS
+from ckptrank.text import inert
+from ckptrank.workflow import paths
+from ckptrank.workflow.plan import (
+    DECAY_SETTINGS,
+    SWEEP_SETTINGS,
+    Plan,
+    ScoreJob,
+    distinct,
+    list_score_jobs,
+)
+from ckptrank.workflow.sweep import STEP, SweepJob, list_sweep_jobs
+
+TABLES = ("checkpoints", "tasks", "ground_truth", "scores", "measures", "metrics", "summary")
+DETECTOR = ("strides", "channels", "min_size", "max_size", "freeze_norms")
+
+
+@dataclass(frozen=True)
+class DetectionPlan:
+    """The detection benchmark of a ``plan``'s config (its entry ``detection``); empty without checkpoints."""
+
+    plan: Plan
+
+    @property
+    def entry(self) -> dict:
+        return self.plan.config["detection"]
+
+    @property
+    def tasks(self) -> list[str]:
+        return self.entry["tasks"]
+
+    @property
+    def ranked(self) -> list[str]:
+        return self.entry["checkpoints"]
+
+    @property
+    def tuned(self) -> list[str]:
+        """The checkpoints that are fine-tuned: the ranked ones, and those they are compared with."""
+        return distinct([*self.ranked, *self.entry["unranked"]])
+
+    def head(self, task: str) -> str:
+        return self.entry["heads"].get(task, self.entry["head"])
+
+    # Fine-tuning
+
+    @cached_property
+    def sweep(self) -> dict[str, SweepJob]:
+        return list_sweep_jobs(self.entry["finetune"])
+
+    @property
+    def repeated_steps(self) -> int:
+        return self.entry["finetune"]["repeats"] * max(self.entry["finetune"]["steps"])
+
+    def settings(self, task: str, rates: str | None = None) -> dict:
+        """Return what the runs of a job are told: the recipe's settings with its own budgets, and the detector.
+
+        ``rates``: the job of the sweep; None is the job that repeats the best setting.
+        """
+        entry = self.entry["finetune"]
+        decays = DECAY_SETTINGS if entry["schedule"] == STEP else ()
+        steps = entry["steps"] if rates is None else self.sweep[rates].steps
+        return {
+            **{key: entry[key] for key in (*SWEEP_SETTINGS, *decays)},
+            "steps": steps,
+            "detector": {"head": self.head(task), **{key: self.entry[key] for key in DETECTOR}},
+            "examples": self.entry["examples"],
+        }
+
+    def sweep_files(self, task: str, checkpoint: str) -> list[str]:
+        return [
+            paths.DETECTOR_SWEEP.format(task=task, checkpoint=checkpoint, detector_rates=rates)
+            for rates in self.sweep
+        ]
+
+    def ground_truth_files(self) -> list[str]:
+        return [
+            paths.DETECTOR.format(task=task, checkpoint=name)
+            for task, name in product(self.tasks, self.tuned)
+        ]
+
+    # Scores
+
+    @cached_property
+    def jobs(self) -> list[ScoreJob]:
+        return list_score_jobs(self.plan.config, self.entry["measures"])
+
+    def features(self, view: str) -> str:
+        """Return the pattern of the feature files of a view."""
+        return paths.FEATURES if view == "images" else paths.OBJECT_FEATURES
+
+    def score_inputs(self, view: str, task: str) -> list[str]:
+        """Return the features of all ranked checkpoints, in their order."""
+        return [self.features(view).format(task=task, checkpoint=name) for name in self.ranked]
+
+    def pairs(self, task: str) -> list[dict]:
+        """Return the pairs that a job scores, as ``ckptrank.scores.run.sort_pairs`` takes them."""
+        return [
+            {"task": task, "checkpoint": name, "files": {"features": number}}
+            for number, name in enumerate(self.ranked)
+        ]
+
+    def score_files(self) -> dict[str, list[str]]:
+        """Return view -> the scores of all its jobs."""
+        return {
+            view: [
+                paths.DETECTION_SCORES.format(view=view, job=job.name, task=task)
+                for job in self.jobs
+                for task in self.tasks
+            ]
+            for view in self.entry["views"]
+        }
+
+    # Tables and pages
+
+    def table_files(self) -> dict[str, str]:
+        return {table: paths.DETECTION.format(table=table) for table in TABLES}
+
+    def files(self) -> list[str]:
+        """Return the benchmark's tables; none where it is empty."""
+        return list(self.table_files().values()) if self.ranked else []
+
+    @property
+    def collected(self) -> dict:
+        """What the job that makes the tables is told of the config."""
+        tasks = self.plan.config["tasks"]
+        return {
+            "views": list(self.entry["views"]),
+            "ranked": self.ranked,
+            "titles": {task: inert(tasks[task].get("title", task)) for task in self.tasks},
+            "sources": {task: tasks[task]["source"] for task in self.tasks},
+            "heads": {task: self.head(task) for task in self.tasks},
+            "measures": self.plan.measure_table(self.jobs, self.entry["measures"]),
+            "protocol": self.plan.config["protocol"],
+            "bootstrap": self.plan.config["evaluation"]["bootstrap"],
+        }
+
+    def pages(self) -> list[str]:
+        """Return the pages of the chapter; none where the benchmark is empty."""
+        names = ("index", "provenance") if self.ranked else ()
+        return [f"<results>/report/detection/{name}.html" for name in names]
+
+
+def check_detection(config: dict, need: Callable[[str, list[str], str], None]) -> list[str]:
+    """Return what is wrong with ``detection``; ``need(place, names, kind)`` notes names that are not defined."""
+    entry = config["detection"]
+    need("detection.tasks", entry["tasks"], "tasks")
+    for key in ("checkpoints", "unranked"):
+        need(f"detection.{key}", entry[key], "checkpoints")
+    need("detection.measures", entry["measures"], "measures")
+    faults = []
+    if entry["checkpoints"] and not (entry["tasks"] and entry["measures"]):
+        faults.append("detection: has checkpoints, and needs `tasks` and `measures` too")
+    for key in ("heads", "published"):
+        faults += [
+            f"detection.{key}: {task!r} is not in detection.tasks"
+            for task in entry[key]
+            if task not in entry["tasks"]
+        ]
+    faults += _check_measures(config, entry["measures"])
+    faults += [
+        f"detection.checkpoints: {name} has random weights and cannot be ranked; list it under `unranked`"
+        for name in entry["checkpoints"]
+        if config["checkpoints"].get(name, {}).get("source") == "scratch"
+    ]
+    if entry["min_size"] > entry["max_size"]:
+        faults.append("detection.min_size: larger than max_size")
+    return faults
+
+
+def _check_measures(config: dict, names: Iterable[str]) -> list[str]:
+    faults = []
+    for name in names:
+        method = METHODS.get(config["measures"].get(name, {}).get("method", ""))
+        further = [] if method is None else sorted(set(method.inputs) & _ELSEWHERE)
+        if further:
+            faults.append(
+                f"detection.measures: {name!r} reads more than the features of a pair ({', '.join(further)})"
+            )
+    return faults
+
+
+_ELSEWHERE = {"network", "reference_features", "source_class_means"}

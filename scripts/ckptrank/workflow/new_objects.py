@@ -1,0 +1,127 @@
+"""What ``ckptrank new`` finds in annotated images: a folder of Pascal VOC's layout, or a file in COCO's format."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ckptrank.errors import PairFault
+from ckptrank.files.archives import locate
+from ckptrank.sampling import SPLITS
+from ckptrank.tasks import load_task
+from ckptrank.tasks.coco import read_annotations
+from ckptrank.tasks.task import TaskData
+from ckptrank.tasks.voc import find_layout, list_sets
+
+HELD_OUT = 0.2
+MEASURES = "[linear_converged, logme, lfc]"  # they take images with several labels
+
+
+@dataclass(frozen=True)
+class ObjectLook:
+    """``definition``: of the task that the annotations are; ``task``: what it comes to."""
+
+    definition: dict
+    task: TaskData
+
+    @property
+    def training(self) -> Counter:
+        """The training images that have each class."""
+        return Counter(dict(zip(self.task.classes, self.task.class_sizes.tolist(), strict=True)))
+
+    def describe(self) -> list[str]:
+        """Return the facts about the images, in words."""
+        task = self.task
+        images = {split: len(task.labels(split)) for split in SPLITS}
+        objects = {split: int((~task.objects(split).crowd).sum()) for split in SPLITS}
+        empty = sum(task.objects(split).count_empty() for split in SPLITS)
+        masks = "with masks" if task.train_objects.masks is not None else "without masks"
+        return [
+            f"{len(task.classes)} classes",
+            f"{images['train']:,} train + {images['test']:,} test images, {empty:,} without objects",
+            f"{objects['train']:,} train + {objects['test']:,} test objects, {masks}",
+            *task.notes,
+        ]
+
+
+def look_for_objects(given: str) -> ObjectLook | None:
+    """Return what annotated images are ``given``; None where there are images without boxes.
+
+    ``given``: a folder or an archive of VOC's layout, or an annotation file in COCO's format. Raises
+    :class:`PairFault` when they cannot be a task.
+    """
+    if given.lower().endswith(".json"):
+        return _load(_define_coco(locate(given).resolve()))
+    root = locate(given)
+    layout = find_layout(root) if root.is_dir() else None
+    if layout is None:
+        return None
+    place = given if "://" in given else str(Path(given).expanduser().resolve())
+    return _load(_define_voc(place, list_sets(layout)))
+
+
+def _load(definition: dict) -> ObjectLook:
+    try:
+        return ObjectLook(definition, load_task(definition))
+    except PairFault as fault:
+        if "bad annotations" not in str(fault):
+            raise
+    definition = {**definition, "on_bad_annotation": "skip"}
+    return ObjectLook(definition, load_task(definition))
+
+
+def _define_voc(place: str, sets: list[str]) -> dict:
+    base = {"source": "voc", "path": place}
+    for train, test in (("trainval", "test"), ("train", "test"), ("train", "val")):
+        if train in sets and test in sets:
+            return {**base, "train": train, "test": test}
+    train = next((name for name in ("trainval", "train") if name in sets), None)
+    return {**base, **({"train": train} if train else {}), "test_fraction": HELD_OUT}
+
+
+def _define_coco(file: Path) -> dict:
+    base = {"source": "coco", "path": str(file), "images": str(_find_images(file))}
+    for other in ("val", "valid", "validation", "test"):
+        beside = file.with_name(file.name.replace("train", other))
+        if beside != file and beside.is_file():
+            return {**base, "test_path": str(beside), "test_images": str(_find_images(beside))}
+    return {**base, "test_fraction": HELD_OUT}
+
+
+def _find_images(file: Path) -> Path:
+    """Return the folder that the file names of an annotation file are relative to, looked for where they usually lie."""
+    images = read_annotations(file)["images"]
+    if not images:
+        raise PairFault(f"{file}: lists no images")
+    name, split = images[0]["file_name"], file.stem.removeprefix("instances_")
+    places = [
+        place / part
+        for place in (file.parent, file.parent.parent)
+        for part in ("", "images", split, f"images/{split}")
+    ]
+    found = next((place for place in places if (place / name).is_file()), None)
+    if found is None:
+        looked = ", ".join(map(str, places[:4]))
+        raise PairFault(f"{file}: no image {name!r} in {looked}; write the config by hand")
+    return found
+
+
+def list_fields(definition: dict) -> str:
+    """Return a task's definition as lines of YAML below its name."""
+    return "".join(f"    {key}: {json.dumps(value)}\n" for key, value in definition.items())
+
+
+def write_section(name: str, checkpoints: list[str]) -> str:
+    """Return the config's part about detectors on a task, and what its measures have to be able to take."""
+    return f"""
+# An image has the labels of all objects in it; of the default measures these take that.
+evaluation:
+  consensus: {MEASURES}
+
+# `snakemake detection --configfile ...`: the measures on single objects too and, as ground truth, a light detector
+# fine-tuned on each checkpoint that gives feature maps (docs/detection.md).
+detection:
+  tasks: [{name}]
+  checkpoints: [{", ".join(checkpoints)}]
+  measures: [linear_converged, nleep, logme, lfc, knn]
+"""

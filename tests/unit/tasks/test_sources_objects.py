@@ -1,0 +1,258 @@
+"""The sources `voc` and `coco`, and how they name what is wrong with annotations."""
+
+import json
+
+import numpy as np
+import pytest
+from faster_coco_eval.core import mask as codes
+from PIL import Image
+from tests.support.annotations import write_coco, write_voc, write_xml
+from tests.support.pictures import write
+
+from ckptrank.errors import PairFault
+from ckptrank.tasks import load_task
+
+TRAIN = {
+    "one": [("cat", 1, 1, 10, 12), ("dog", 11, 5, 20, 30)],
+    "two": [("dog", 3, 4, 40, 30, "difficult"), ("cat", 5, 5, 9, 9)],
+    "none": [],
+}
+TEST = {"three": [("dog", 2, 2, 8, 8)]}
+POLYGON = [[2.0, 2.0, 12.0, 2.0, 12.0, 8.0, 2.0, 8.0]]
+
+
+def decode(objects, row):
+    size = objects.sizes[objects.images[row]].tolist()
+    return codes.decode({"size": size, "counts": objects.masks[row]})
+
+
+def load_voc(path, **fields):
+    return load_task({"source": "voc", "path": str(path), **fields})
+
+
+def load_coco(path, **fields):
+    return load_task({"source": "coco", "path": str(path), **fields})
+
+
+@pytest.fixture
+def voc(tmp_path):
+    return write_voc(tmp_path / "voc", {"trainval": TRAIN, "test": TEST})
+
+
+@pytest.fixture
+def coco(tmp_path):
+    annotations = [
+        {"image_id": 0, "category_id": 7, "bbox": [2, 2, 10, 6], "segmentation": POLYGON},
+        {"image_id": 0, "category_id": 8, "bbox": [20, 10, 5, 5], "segmentation": POLYGON},
+        {"image_id": 2, "category_id": 8, "bbox": [0, 0, 40, 30], "iscrowd": 1,
+         "segmentation": {"size": [30, 40], "counts": [0, 600, 600]}},
+    ]  # fmt: skip
+    return write_coco(tmp_path / "train.json", ["a.png", "b.png", "c.png"], annotations)
+
+
+# VOC
+
+
+def test_voc_gives_the_labels_of_images_and_the_objects(voc):
+    task = load_voc(voc)
+    assert task.classes == ("cat", "dog")
+    assert task.train_images.paths == tuple(f"JPEGImages/{name}.jpg" for name in TRAIN)
+    objects = task.train_objects
+    assert objects.bounds.tolist() == [0, 2, 4, 4]
+    assert objects.sizes.tolist() == [[30, 40]] * 3
+    assert objects.boxes[0].tolist() == [0, 0, 10, 12]  # counted from 1, the last pixel inside
+    assert objects.labels.tolist() == [0, 1, 1, 0]
+    assert objects.crowd.tolist() == [False, False, True, False]
+    assert objects.masks is None
+    # A difficult object is no reason to say that an image has its class.
+    assert task.train_labels.tolist() == [[1, 1], [1, 0], [0, 0]]
+    assert task.test_labels.tolist() == [[0, 1]]
+    assert task.notes == ()
+
+
+def test_voc_of_several_years_and_a_fraction_held_out(tmp_path):
+    images = {f"i{n}": [(("cat", "dog")[n % 2], 1, 1, 9, 9)] for n in range(10)}
+    write_voc(tmp_path / "VOC2007", {"trainval": images, "test": TEST})
+    write_voc(tmp_path / "VOC2012", {"trainval": dict(list(images.items())[:4])})
+    both = load_voc(tmp_path, train=["VOC2007/trainval", "VOC2012/trainval"], test="VOC2007/test")
+    assert len(both.train_labels) == 14
+    assert both.train_images.paths[-1] == "VOC2012/JPEGImages/i3.jpg"
+    halves = load_voc(tmp_path / "VOC2007", test_fraction=0.5, seed=1)
+    assert halves.train_labels.sum(axis=0).tolist() == [3, 3]
+    assert halves.test_objects.bounds.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(PairFault, match="no such set of images; there are test, trainval"):
+        load_voc(tmp_path / "VOC2007", train="train")
+
+
+def test_voc_without_lists_takes_all_images(voc):
+    for file in (voc / "ImageSets/Main").iterdir():
+        file.unlink()
+    (voc / "ImageSets/Main").rmdir()
+    write_xml(voc, "three", [("cat", 1, 1, 9, 9)])
+    write_xml(voc, "none", [("cat", 1, 1, 9, 9)])
+    task = load_voc(voc, test_fraction=0.4)
+    assert len(task.train_labels) + len(task.test_labels) == 4
+
+
+def test_masks_of_voc(voc):
+    lists = voc / "ImageSets/Segmentation"
+    lists.mkdir()
+    (lists / "trainval.txt").write_text("one\n")
+    (lists / "test.txt").write_text("three\n")
+    numbers = np.zeros((30, 40), np.uint8)
+    numbers[:12, :10], numbers[5:30, 11:20], numbers[0, 39] = 1, 2, 255
+    (voc / "SegmentationObject").mkdir()
+    Image.fromarray(numbers).save(voc / "SegmentationObject/one.png")
+    Image.fromarray(np.uint8(numbers == 1)).save(voc / "SegmentationObject/three.png")
+    objects = load_voc(voc, masks=True).train_objects
+    np.testing.assert_array_equal(decode(objects, 0), numbers == 1)
+    np.testing.assert_array_equal(decode(objects, 1), numbers == 2)
+
+
+@pytest.mark.parametrize(
+    ("objects", "message"),
+    [
+        ([("cat", 5, 5, 5, 9)], r"one.xml, line 3: box 5, 5 to 5, 9 has no area"),
+        ([("cat", 5, 5, 43, 9)], r"line 3: box 4, 4 to 43, 9 is not in the image of 40 x 30"),
+        ([("cat", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)], r"line 7: unknown class 'cow'"),
+        ([("cat", 1, "", 5, 5)], "line 3: an object without the four numbers of a box"),
+    ],
+)
+def test_bad_annotations_of_voc_are_named_by_file_and_line(voc, objects, message):
+    write_xml(voc, "one", objects)
+    with pytest.raises(PairFault, match=f"1 bad annotations: .*{message}.*on_bad_annotation: skip"):
+        load_voc(voc, classes=["cat", "dog"])
+
+
+def test_bad_annotations_of_voc_are_mended_or_left_out(voc, caplog):
+    boxes = [("cat", 5, 5, 43, 9), ("dog", 5, 5, 5, 9), ("dog", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)]
+    write_xml(voc, "one", boxes)
+    (voc / "JPEGImages/two.jpg").unlink()
+    (voc / "Annotations/none.xml").write_text("<annotation>\n<object>\n</annotation>")
+    task = load_voc(voc, classes=["cat", "dog"], on_bad_annotation="skip")
+    assert task.train_objects.boxes.tolist() == [[4, 4, 40, 9], [0, 0, 5, 5]]
+    assert len(task.train_images) == 1
+    (note,) = task.notes
+    assert note.startswith("5 bad annotations were mended or left out: ")
+    assert "two.xml: no image two" in caplog.text
+    assert "none.xml, line 3: is no XML (mismatched tag)" in caplog.text
+
+
+def test_an_image_of_another_size_than_its_annotations_say(voc):
+    write_xml(voc, "one", TRAIN["one"], size=(30, 40))
+    with pytest.raises(PairFault, match=r"one\.xml: says 30 x 40 pixels, the image has 40 x 30"):
+        load_voc(voc)
+
+
+def test_a_folder_without_the_layout(tmp_path):
+    with pytest.raises(PairFault, match="has no folders JPEGImages and Annotations"):
+        load_voc(tmp_path)
+
+
+# COCO
+
+
+def test_coco_gives_the_labels_of_images_and_the_objects(coco):
+    test = {"image_id": 0, "category_id": 7, "bbox": [1, 1, 3, 3], "segmentation": POLYGON}
+    file = write_coco(coco.parent / "test.json", ["d.png"], [test], first=9)
+    task = load_coco(coco, test_path=str(file))
+    assert task.classes == ("cat", "dog")
+    assert task.train_labels.tolist() == [[1, 1], [0, 0], [0, 0]]
+    objects = task.train_objects
+    assert objects.bounds.tolist() == [0, 2, 2, 3]
+    assert objects.boxes.tolist() == [[2, 2, 12, 8], [20, 10, 25, 15], [0, 0, 40, 30]]
+    assert objects.crowd.tolist() == [False, False, True]
+    drawn = np.zeros((30, 40))
+    drawn[2:8, 2:12] = 1
+    np.testing.assert_array_equal(decode(objects, 0), drawn)
+    assert decode(objects, 2).sum() == 600
+
+
+def test_masks_are_none_where_an_object_lacks_one(coco):
+    content = json.loads(coco.read_text())
+    del content["annotations"][1]["segmentation"]
+    coco.write_text(json.dumps(content))
+    task = load_coco(coco, test_path=str(coco))
+    assert task.train_objects.masks is None
+    assert task.test_objects.masks is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"category_id": 3}, "annotation 100: unknown category 3"),
+        ({"image_id": 9}, "annotation 100: of no image: there is none with the id 9"),
+        ({"bbox": [2, 2, 0, 5]}, "annotation 100: box 2, 2 to 2, 7 has no area"),
+        ({"bbox": [-4, 2, 9, 5]}, "annotation 100: box -4, 2 to 5, 7 is not in the image"),
+        ({"bbox": [1, 2, 3]}, "annotation 100: a `bbox` of four numbers is missing"),
+        (
+            {"segmentation": [[1, 2, 3, 4]]},
+            "annotation 100: cannot read its segmentation .a polygon needs three points",
+        ),
+        (
+            {"segmentation": {"size": [3, 4], "counts": [12]}},
+            "annotation 100: cannot read its segmentation .of an image of",
+        ),
+        (
+            {"segmentation": {"size": [30, 40], "counts": [12]}},
+            "annotation 100: cannot read its segmentation .its runs do not fill",
+        ),
+    ],
+)
+def test_bad_annotations_of_coco_are_named_by_file_and_id(coco, change, message):
+    content = json.loads(coco.read_text())
+    content["annotations"][0] |= change
+    coco.write_text(json.dumps(content))
+    with pytest.raises(PairFault, match=f"train.json, {message}"):
+        load_coco(coco, test_path=str(coco))
+
+
+def test_a_missing_image_is_named_and_can_be_left_out(coco):
+    (coco.parent / "b.png").unlink()
+    with pytest.raises(PairFault, match=r"train\.json, image 1: no such file: .*b\.png"):
+        load_coco(coco, test_path=str(coco))
+    task = load_coco(coco, test_path=str(coco), on_bad_annotation="skip")
+    assert task.train_images.paths == ("a.png", "c.png")
+    assert task.train_objects.bounds.tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("[1, 2", "is no JSON"), ("[]", "has no images, annotations, categories")],
+)
+def test_what_is_no_annotation_file(tmp_path, content, message):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(PairFault, match=message):
+        load_coco(tmp_path / "x.json", test_fraction=0.5)
+
+
+def test_how_the_test_set_is_given(coco):
+    with pytest.raises(PairFault, match="give `test_path`, or `test_fraction`"):
+        load_coco(coco)
+    with pytest.raises(PairFault, match="`test_images` without `test_path`"):
+        load_coco(coco, test_fraction=0.5, test_images=str(coco.parent))
+
+
+# Cityscapes
+
+
+def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_path):
+    numbers = np.full((20, 30), 7, np.int32)  # road
+    numbers[2:6, 3:9], numbers[10:15, 20:30], numbers[16:, :4] = 26000, 24001, 26
+    for split in ("train", "val"):
+        write(
+            tmp_path / f"leftImg8bit/{split}/ulm/a_leftImg8bit.png", split == "val", size=(30, 20)
+        )
+        (tmp_path / f"gtFine/{split}/ulm").mkdir(parents=True)
+        path = tmp_path / f"gtFine/{split}/ulm/a_gtFine_instanceIds.png"
+        Image.fromarray(numbers).save(path)
+    task = load_task({"source": "cityscapes", "path": str(tmp_path)})
+    assert task.classes == ("person", "car")
+    objects = task.train_objects
+    assert objects.boxes.tolist() == [[0, 16, 4, 20], [20, 10, 30, 15], [3, 2, 9, 6]]
+    assert objects.labels.tolist() == [1, 0, 1]
+    assert objects.crowd.tolist() == [True, False, False]
+    np.testing.assert_array_equal(decode(objects, 2), numbers == 26000)
+    path.unlink()
+    with pytest.raises(PairFault, match=r"a_gtFine_instanceIds\.png: cannot be read"):
+        load_task({"source": "cityscapes", "path": str(tmp_path)})
