@@ -145,6 +145,20 @@ def test_a_place_carries_the_error_of_the_measures(probed, tmp_path):
     assert facts["advice"]["take"] == "good"
 
 
+def test_of_equal_ranks_the_higher_expectation_comes_first(probed, tmp_path):
+    for file in probed.scores["all"]:
+        pair = read_json(file)
+        other = {"good": 0.7, "fair": 0.9}[pair["checkpoint"]]
+        for records in (pair["scores"], *pair["halves"]):
+            records["linear_converged"]["score"] = other
+        write_json(file, pair)
+    table, _, facts = order(probed, tmp_path)
+    assert table["rank"].tolist()[:2] == [1, 1]
+    assert [*table.index[:2]] == ["fair", "good"]
+    assert table.loc["good", "gap"] > 0
+    assert facts["advice"]["first"] == "fair"
+
+
 def test_measures_that_no_benchmark_knows_have_no_error(files, tmp_path):
     table, _, facts = order(files, tmp_path)
     assert facts["error"] is None

@@ -144,7 +144,6 @@ def test_unknown_costs_are_left_out(ranking):
             "Tied",
             "Mean rank",
             "Behind the first",
-            "Pixels",
             "Licence",
             "Judged on",
         )
