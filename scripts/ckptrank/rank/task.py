@@ -173,7 +173,7 @@ def rank_task(
         labels = stored.labels("train")
         about["warnings"] = [
             *stored.facts["warnings"],
-            *warn_of_images(labels, stored.labels("test")),
+            *warn_of_images(labels, stored.facts["test_samples"]),
             *warn_of_twins(read_json(files.twins)),
             *warn_of_differences(cards),
         ]

@@ -51,7 +51,6 @@ def files(tmp_path):
     labels = np.repeat([0, 1, 2], 10)
     (tmp_path / "task").mkdir()
     np.save(tmp_path / "task/train_labels.npy", labels)
-    np.save(tmp_path / "task/test_labels.npy", labels[:20])
     facts = {"status": "ok", "classes": ["a", "b", "c"], "train_samples": 30, "warnings": ["few"]}
     facts |= {"test_samples": 20, "multi_label": False}
     write_json(tmp_path / "task/task.json", facts)
