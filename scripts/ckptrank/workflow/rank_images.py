@@ -172,10 +172,19 @@ def _rank(folder: Path, cores: str, *, offline: bool) -> None:
             f"{ROOT}: holds no Snakefile; install ckptrank from a clone (pip install -e .)"
         )
     command = [
-        *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder)),
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "rank",
+            "-s",
+            str(ROOT / "Snakefile"),
+            "-d",
+            str(folder),
+        ),
         *("--cores", cores, "--workflow-profile", str(ROOT / "profiles" / "default")),
-        *(("--configfile", str(folder / OVERLAY)) if offline else ()),
-        *("--logger", "progress", "rank"),
+        *(("--configfile", str((folder / OVERLAY).resolve())) if offline else ()),
+        *("--logger", "progress"),
     ]
     environment = os.environ | ({"HF_HUB_OFFLINE": "1"} if offline else {})
     done = subprocess.run(command, env=environment)
