@@ -62,8 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    found = look(arguments.images)
-    images = sum(counts.total() for counts in found.counts.values())
+    images = look(arguments.images).images
     print(describe_plan(folder, images, checkpoints, missing), flush=True)
     if not arguments.plan:
         _rank(folder, arguments.cores, offline=offline)
