@@ -82,6 +82,12 @@ def get_tuned_first(wildcards):
     return rank.tuned_first(wildcards.task, ordered.output.order)
 
 
+def get_features_of_first(wildcards):
+    """Feature files of the first two of a task's order; known once that is."""
+    ordered = checkpoints.order_checkpoints.get(task=wildcards.task)
+    return rank.features_of_first(wildcards.task, ordered.output.order)
+
+
 def get_score_params(job):
     """What a job that scores by a method is told beside its pairs and its protocol."""
     code = digest_code(

@@ -58,11 +58,56 @@ checkpoint drop_checkpoints:
         "../scripts/rank/drop_checkpoints.py"
 
 
+rule measure_running:
+    input:
+        paths.CHECKPOINT,
+    output:
+        paths.RUNNING,
+    log:
+        "<logs>/rank/running/{checkpoint}.log",
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=resources.gpus(),
+        gpu_model=resources.gpu_model(),
+        mem_mb=resources.torch_memory(),
+        runtime=runtime(20),
+    params:
+        device=DEVICE,
+        precision=config["compute"]["precision"],
+        code=lambda wildcards: digest_code(
+            "ckptrank.features.running", plan.source_module(wildcards.checkpoint)
+        ),
+    script:
+        "../scripts/rank/measure_running.py"
+
+
+rule count_twins:
+    input:
+        paths.TASK,
+    output:
+        paths.TWINS,
+    log:
+        "<logs>/rank/order/twins/{task}.log",
+    conda:
+        "../envs/data.yaml"
+    threads: 4
+    resources:
+        mem_mb=memory(1000),
+        runtime=runtime(60),
+    params:
+        code=digest_code("ckptrank.tasks.twins"),
+    script:
+        "../scripts/rank/count_twins.py"
+
+
 checkpoint order_checkpoints:
     input:
         unpack(lambda wildcards: rank.files_of_stages(wildcards.task)),
         task=paths.TASK,
+        twins=paths.TWINS,
         cards=expand(paths.CHECKPOINT, checkpoint=plan.ranked()),
+        running=expand(paths.RUNNING, checkpoint=plan.ranked()),
     output:
         order=paths.ORDER,
         scores=paths.RANK_DETAILS,
@@ -84,18 +129,40 @@ checkpoint order_checkpoints:
         resamples=config["rank"]["resamples"],
         finetune_images=max(config["finetune"]["steps"])
         * config["finetune"]["batch_size"],
+        batch_size=config["finetune"]["batch_size"],
         benchmark=digest_data("rank/benchmark.csv"),
         code=digest_code("ckptrank.rank.task"),
     script:
         "../scripts/rank/order_checkpoints.py"
 
 
+rule explain_first:
+    input:
+        task=paths.TASK,
+        features=get_features_of_first,
+    output:
+        paths.WHY,
+    log:
+        "<logs>/rank/order/why/{task}.log",
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory(1000, 2),
+        runtime=runtime(30),
+    params:
+        code=digest_code("ckptrank.features.why"),
+    script:
+        "../scripts/rank/explain_first.py"
+
+
 rule add_tuned_accuracy:
     input:
         order=paths.ORDER,
+        facts=paths.RANK_FACTS,
         ground_truth=get_tuned_first,
     output:
-        paths.RANKING,
+        ranking=paths.RANKING,
+        json=paths.RANKING_JSON,
     log:
         "<logs>/rank/order/tuned/{task}.log",
     conda:

@@ -305,9 +305,12 @@ use rule render as render_rank with:
         ranking=paths.RANKING,
         scores=paths.RANK_DETAILS,
         facts=paths.RANK_FACTS,
+        why=paths.WHY,
     output:
         svg="<results>/report/rank/{task}.svg",
         pdf="<results>/report/rank/{task}.pdf",
+        pareto_svg="<results>/report/rank/{task}.pareto.svg",
+        pareto_pdf="<results>/report/rank/{task}.pareto.pdf",
         page=report(
             "<results>/report/rank/{task}.html",
             caption="../reports/captions/rank.rst",

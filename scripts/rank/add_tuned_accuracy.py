@@ -5,4 +5,4 @@ from ckptrank.rank.tuned import add_tuned_accuracy
 
 with run_job(snakemake):
     given = snakemake.input
-    add_tuned_accuracy(given.order, given.get("ground_truth", []), snakemake.output[0])
+    add_tuned_accuracy(given.order, given.get("ground_truth", []), given.facts, snakemake.output)

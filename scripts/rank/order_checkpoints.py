@@ -13,6 +13,8 @@ with run_job(snakemake):
             params.candidates,
             given.scores,
             given.features,
+            dict(zip(params.titles, given.running, strict=True)),
+            given.twins,
         ),
         snakemake.output,
         task=params.task,
@@ -22,4 +24,5 @@ with run_job(snakemake):
         protocols={stage: Protocol(**given) for stage, given in params.protocols.items()},
         resamples=params.resamples,
         finetune_images=params.finetune_images,
+        batch_size=params.batch_size,
     )

@@ -1,6 +1,7 @@
 """Small networks and labelled images for tests of what works on them."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -31,3 +32,15 @@ def make_images(samples=24, classes=3, seed=0):
     images = generator.integers(0, 120, size=(samples, 8, 8, 3), dtype=np.uint8)
     images[np.arange(samples), :, :, labels % 3] += 100
     return LabelledImages(images, labels)
+
+
+def allow_at_once(monkeypatch: pytest.MonkeyPatch, network: Network, images: int) -> None:
+    """Let a network's forward pass of more images fail as on a GPU whose memory does not suffice."""
+    forward = network.backbone.forward
+
+    def limited(batch: torch.Tensor) -> torch.Tensor:
+        if len(batch) > images:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+        return forward(batch)
+
+    monkeypatch.setattr(network.backbone, "forward", limited)

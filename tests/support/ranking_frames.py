@@ -99,6 +99,8 @@ def _ranking(rng: np.random.Generator, scores: pd.DataFrame, tuned: int) -> pd.D
                 "consensus": mean, "rank_low": low, "rank_high": high, "with_first": str(at <= 4).lower(),
                 "stage": "all" if at <= 10 else "16", "samples": 3680 if at <= 10 else 592,
                 "parameters": size, "forward_gflops": size / 5e6,
+                "latency_seconds": size / 2e9, "finetune_memory_mb": size / 5e4, "inference_memory_mb": size / 2e5,
+                "file_mb": size * 4e-6,
                 "images_per_second": 2e9 / size, "licence": "apache-2.0" if at % 3 else "",
                 "finetune_seconds": size / 2e5, "status": "ok", "reason": "",
                 "tuned_accuracy": 0.9 - 0.01 * at + 0.02 * (at == 2) if at <= tuned else np.nan,

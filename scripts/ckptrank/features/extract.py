@@ -15,7 +15,7 @@ from ckptrank.errors import PairFault
 from ckptrank.features.store import FeatureWriter, create_features, write_failed
 from ckptrank.finetune.sweep import Pair
 from ckptrank.jobs.device import describe
-from ckptrank.jobs.gpu_memory import memory_is_a_fault
+from ckptrank.jobs.gpu_memory import forward_in_parts, memory_is_a_fault
 from ckptrank.jobs.log import progress
 from ckptrank.jobs.precision import Precision, set_precision
 from ckptrank.jobs.threads import map_ahead
@@ -158,7 +158,7 @@ def _extract_split(
         progress(starts, description=split, unit="batch"), batches, strict=True
     ):
         with precision.autocast():
-            results = network(images.to(device, non_blocking=True))
+            results = forward_in_parts(network, images.to(device, non_blocking=True))
         if computed is not None:
             _write(writer, split, *computed)
         computed = start, results

@@ -22,7 +22,7 @@ from ckptrank.finetune.batches import Placed, SampleOrder, place
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.step import TrainingStep
-from ckptrank.jobs.gpu_memory import memory_is_a_fault
+from ckptrank.jobs.gpu_memory import forward_in_parts, memory_is_a_fault
 from ckptrank.jobs.log import progress
 from ckptrank.jobs.precision import Precision, set_precision
 from ckptrank.networks.optimisers import SGD
@@ -143,7 +143,7 @@ def _accuracy(model: Classifier, test: Placed, precision: Precision) -> float:
     )
     for images, _ in test.batches(parts):
         with precision.autocast():
-            logits.append(model(images).float())
+            logits += forward_in_parts(lambda part: (model(part).float(),), images)
     scores = torch.nan_to_num(torch.cat(logits)).cpu().numpy()
     if test.labels.ndim == 2:
         from sklearn.metrics import average_precision_score

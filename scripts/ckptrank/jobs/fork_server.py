@@ -30,7 +30,7 @@ from ckptrank.jobs.forked_job import receive, run
 
 CLIENT = Path(__file__).with_name("fork_client.py")
 SERVE = "from ckptrank.jobs.fork_server import serve; serve()"
-GRAPHICS = ("/dev/nvidia0", "/dev/kfd")
+GRAPHICS = ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 # What a job runs on; a server is for jobs of one thread, since libraries read it when they are loaded.
 THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
@@ -40,8 +40,8 @@ THREADS = dict.fromkeys(
 def start() -> str:
     """Start a server that ends with this process; return the prefix of shell commands that use it.
 
-    Empty where this is not Linux, the kernel has no ``pidfd_open`` (before 5.3), or there is a GPU, whose
-    driver does not outlive a fork.
+    Empty where this is not Linux, the kernel has no ``pidfd_open`` (before 5.3), there is a GPU, whose driver
+    does not outlive a fork, or the folder for temporary files has too long a name for a socket.
     """
     if any(map(os.path.exists, GRAPHICS)):
         return ""
@@ -49,12 +49,14 @@ def start() -> str:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
         return ""
-    folder = tempfile.mkdtemp(
-        prefix="ckptrank-forks-"
-    )  # a short path: a socket's has 107 bytes at most
+    folder = tempfile.mkdtemp(prefix="ckptrank-forks-")
     address = f"{folder}/socket"
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(address)
+    try:
+        listener.bind(address)
+    except OSError:
+        shutil.rmtree(folder)
+        return ""
     listener.listen(128)
     # No interrupt reaches it: it ends when its standard input does, which this process holds.
     server = subprocess.Popen(

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from ckptrank.checkpoints import CARD
+from ckptrank.checkpoints import CARD, WEIGHTS
 from ckptrank.errors import PairFault
 from ckptrank.features.store import open_features
 from ckptrank.files.atomic import read_json
 
+BYTES, MEGA = 4, 1e6
+COPIES = 3  # weights, gradients, momentum
 BACKWARD = 2  # a backward pass takes about twice the operations of a forward pass
 
 
@@ -19,7 +21,28 @@ def describe_checkpoint(folder: str | Path, title: str) -> dict:
         "parameters": card.get("parameters"),
         "forward_gflops": None if flops is None else flops / 1e9,
         "licence": card.get("licence") or "",
-        "input_size": card.get("preprocessing", {}).get("size"),
+        "input_size": (card.get("preprocessing") or {}).get("size"),
+    }
+
+
+def describe_running(folder: str | Path, running: str | Path, batch_size: int) -> dict:
+    """Return latency, memory in MB and the size of the weights of a prepared checkpoint.
+
+    ``running``: what :func:`ckptrank.features.running.measure_running` found. Fine-tuning holds weights, gradients and
+    momentum, and what the backward pass needs of ``batch_size`` images; inference weights and what the
+    largest layer takes in and gives out for one image. What the framework needs for itself comes on top.
+    """
+    weights = Path(folder) / WEIGHTS
+    sizes = {"file_mb": weights.stat().st_size / MEGA} if weights.is_file() else {}
+    found, parameters = read_json(running), read_json(Path(folder) / CARD).get("parameters")
+    if found["status"] != "ok" or parameters is None:
+        return sizes
+    held = BYTES * parameters
+    return {
+        **sizes,
+        "latency_seconds": found["latency_seconds"],
+        "inference_memory_mb": (held + found["passing_bytes"]) / MEGA,
+        "finetune_memory_mb": (COPIES * held + batch_size * found["activation_bytes"]) / MEGA,
     }
 
 

@@ -17,7 +17,8 @@ from ckptrank.evaluation.columns import RANK
 from ckptrank.evaluation.tables import write_frames
 from ckptrank.files.atomic import read_json, write_json
 from ckptrank.rank.advice import advise, warn_of_differences
-from ckptrank.rank.costs import describe_checkpoint, describe_speed
+from ckptrank.rank.cautions import warn_of_images, warn_of_twins
+from ckptrank.rank.costs import describe_checkpoint, describe_running, describe_speed
 from ckptrank.rank.expected import PROBE, MeasureError, expect_gaps, learn_error, read_benchmark
 from ckptrank.rank.order import join_stages, order_checkpoints, read_parts
 from ckptrank.scores.protocol import Protocol, choose_rows
@@ -33,12 +34,15 @@ class TaskFiles:
 
     ``task``: its prepared folder. ``cards``: checkpoint -> its prepared folder. ``scores``: stage of
     halving -> score files. ``features``: stage -> checkpoint -> feature file. Stages come in their order.
+    ``running``: checkpoint -> what it takes to run. ``twins``: near-duplicates between the splits.
     """
 
     task: str
     cards: Mapping[str, str]
     scores: Mapping[str, Sequence[str]]
     features: Mapping[str, Mapping[str, str]]
+    running: Mapping[str, str]
+    twins: str
 
     @classmethod
     def from_lists(
@@ -48,6 +52,8 @@ class TaskFiles:
         candidates: Mapping[str, Sequence[str]],
         scores: Sequence[str],
         features: Sequence[str],
+        running: Mapping[str, str],
+        twins: str,
     ) -> "TaskFiles":
         """Sort flat lists of files by stage.
 
@@ -60,6 +66,8 @@ class TaskFiles:
             cards,
             _split(scores, candidates),
             {s: dict(zip(candidates[s], by_stage[s], strict=True)) for s in candidates},
+            running,
+            twins,
         )
 
 
@@ -82,6 +90,7 @@ def write_order(
     protocols: Mapping[str, Protocol],
     resamples: int,
     finetune_images: int,
+    batch_size: int,
 ) -> None:
     """Write what :func:`rank_task` finds to the outputs ``order``, ``scores`` and ``facts``.
 
@@ -89,7 +98,12 @@ def write_order(
     many halves of the samples the intervals rest.
     """
     order, scores, about = rank_task(
-        files, task=task, titles=titles, protocols=protocols, finetune_images=finetune_images
+        files,
+        task=task,
+        titles=titles,
+        protocols=protocols,
+        finetune_images=finetune_images,
+        batch_size=batch_size,
     )
     scores = scores.assign(title=scores["measure"].map(measures))
     write_frames(outputs, {"order": order, "scores": scores}, RANK)
@@ -115,11 +129,12 @@ def rank_task(
     titles: Mapping[str, str],
     protocols: Mapping[str, Protocol],
     finetune_images: int,
+    batch_size: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Return a task's order (a row per checkpoint), the scores behind it, and facts about the task.
 
     ``titles``: checkpoint -> title. ``protocols``: stage -> the samples that its measures saw.
-    ``finetune_images``: how many images a fine-tuning run trains on. The scores are those of the last
+    ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. The scores are those of the last
     stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes`` and
     ``warnings`` of the task, the ``device`` of the extraction, the ``advice`` and the ``error`` of the measures that
     it rests on (:class:`~ckptrank.rank.advice.Advice`, :class:`~ckptrank.rank.expected.MeasureError`; None where
@@ -130,6 +145,7 @@ def rank_task(
     costs = {
         name: describe_speed(files.features[stage][name], finetune_images)
         | describe_checkpoint(files.cards[name], titles[name])
+        | describe_running(files.cards[name], files.running[name], batch_size)
         for name, stage in stages.items()
     }
     costs = pd.DataFrame(costs).T
@@ -154,8 +170,13 @@ def rank_task(
         about["classes"] = stored.classes
         ranked = order.loc[order["rank"].notna(), "checkpoint"]
         cards = {name: read_json(Path(files.cards[name]) / CARD) for name in ranked}
-        about["warnings"] = [*stored.facts["warnings"], *warn_of_differences(cards)]
         labels = stored.labels("train")
+        about["warnings"] = [
+            *stored.facts["warnings"],
+            *warn_of_images(labels, stored.labels("test")),
+            *warn_of_twins(read_json(files.twins)),
+            *warn_of_differences(cards),
+        ]
         samples = {
             stage: len(choose_rows(labels, protocol, False, task)[0])
             for stage, protocol in protocols.items()

@@ -1,6 +1,7 @@
 """The ranking of a task as text for a terminal."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -57,7 +58,7 @@ def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> l
     return [*([f"The scores say little here: {little}."] if little else []), f"Take {take}."]
 
 
-def _row(row, names: Mapping[str, str]) -> tuple[str, ...]:
+def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:
     name = names[row.checkpoint]
     return (
         f"{row.rank:.0f}{'*' if row.with_first else ' '}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
-from ckptrank.tasks.labels import number_labels, split_rows
+from ckptrank.tasks.labels import find_groups, number_labels, split_rows
 from ckptrank.tasks.task import TaskData
 
 logger = logging.getLogger("ckptrank")
@@ -23,7 +23,8 @@ def load(definition: dict) -> TaskData:
     ``path``: a folder, or an archive (.zip, .tar.gz, ...) by path or address, whose ``sha256`` may be
     given. With a folder ``train`` and a folder ``test`` in it (other names by those two fields), each
     holds a subfolder per class. Without them the class folders lie in ``path`` itself and
-    ``test_fraction`` of each class is held out, chosen by ``seed``. Files that have no suffix of an
+    ``test_fraction`` of each class is held out, chosen by ``seed``; ``group_pattern`` keeps those images together
+    in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). Files that have no suffix of an
     image are passed over. Raises :class:`PairFault` naming the folder that is wrong.
     """
     root = find_root(locate(definition["path"], definition.get("sha256")))
@@ -42,7 +43,9 @@ def load(definition: dict) -> TaskData:
         )
     paths, names, classes = scan(root)
     labels = number_labels(names, classes)
-    train, test = split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+    pattern = definition.get("group_pattern")
+    groups = None if pattern is None else find_groups(paths, pattern)
+    train, test = split_rows(labels, definition["test_fraction"], definition.get("seed", 0), groups)
     files = ImageFiles(root, tuple(paths))
     return TaskData(
         tuple(classes), files.limited_to(train), labels[train], files.limited_to(test), labels[test]

@@ -8,7 +8,7 @@ import numpy as np
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
-from ckptrank.tasks.labels import mark_labels, number_labels, split_rows
+from ckptrank.tasks.labels import find_groups, mark_labels, number_labels, split_rows
 from ckptrank.tasks.task import TaskData
 
 SEPARATOR = "|"
@@ -19,7 +19,8 @@ def load(definition: dict) -> TaskData:
 
     The file has a header and the columns ``path``, ``label`` and ``split`` (``train`` or ``test``);
     without a column ``split``, ``test_fraction`` of the rows is held out, stratified and chosen by
-    ``seed``. Paths are relative to ``root``, by default the file's own folder; ``root`` may be an
+    ``seed``; images of one value of the column ``group_column``, or in whose paths ``group_pattern`` finds the
+    same, then stay together. Paths are relative to ``root``, by default the file's own folder; ``root`` may be an
     archive. Labels separated by ``|`` make a multi-label task, ``multi_label: true`` makes one
     where no row has two; there, an empty label is a sample of no class. A ``.tsv`` file has tabs.
     Raises :class:`PairFault` naming the line or column that is wrong.
@@ -67,10 +68,21 @@ def _split(
     if "split" not in rows[0]:
         if "test_fraction" not in definition:
             raise PairFault(f"{path}: has no column split; add it or give `test_fraction`")
-        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0))
+        groups = _find_groups(path, rows, definition)
+        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0), groups)
     splits = [row["split"] for row in rows]
     for line, split in enumerate(splits, start=2):
         if split not in ("train", "test"):
             raise PairFault(f"{path}, line {line}: split is {split!r}, expected train or test")
     is_train = np.array([split == "train" for split in splits])
     return np.flatnonzero(is_train), np.flatnonzero(~is_train)
+
+
+def _find_groups(path: Path, rows: list[dict[str, str]], definition: dict) -> list[str] | None:
+    column = definition.get("group_column")
+    if column is not None:
+        if column not in rows[0]:
+            raise PairFault(f"{path}: has no column {column}, which `group_column` names")
+        return [row[column] for row in rows]
+    pattern = definition.get("group_pattern")
+    return None if pattern is None else find_groups([row["path"] for row in rows], pattern)

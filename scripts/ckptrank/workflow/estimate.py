@@ -55,6 +55,14 @@ GFLOPS = {
     "resnet50_clip": 10.8,
     "tiny_vit_11m": 3.8,
     "vit_small_patch14_reg4_dinov2": 12.2,
+    "resnet_v1_50": 7.0,
+    "resnet_v1_101": 14.4,
+    "inception_v1": 3.0,
+    "inception_v2": 3.9,
+    "mobilenet_v1": 1.1,
+    "mobilenet_v2_035": 0.1,
+    "mobilenet_v3_small": 0.1,
+    "mobilenet_v3_large": 0.4,
 }
 # MB of files of weights, by the beginning of the architecture's name.
 MEGABYTES = {

@@ -424,18 +424,25 @@ class Plan:
         """Return the paper whose numbers may stand beside a group's, and what they are comparable with.
 
         ``comparable``: for the group, or each part of a union, the title of every ranked member and the paper's
-        name of it, or None; unranked ones only where they have one.
+        name of it, or None; unranked ones only where they have one. ``own``: the titles of those whose weights are
+        the paper's own, by ``paper`` of their definitions.
         """
         paper = self.config["evaluation"]["published"]
         if paper is None:
             return None
         groups = self.config["groups"]
-        comparable = {}
+        comparable: dict[str, dict] = {}
+        own: set[str] = set()
         for part in groups[group].get("union", [group]):
             names = groups[part].get("comparable", {})
             members = distinct([*self.members(part), *names])
             comparable[part] = {self.checkpoint_title(name): names.get(name) for name in members}
-        return {"paper": paper, "comparable": comparable}
+            own |= {
+                self.checkpoint_title(name)
+                for name in names
+                if self.config["checkpoints"][name].get("paper") == paper
+            }
+        return {"paper": paper, "comparable": comparable, "own": sorted(own)}
 
     def task_title(self, task: str) -> str:
         return inert(self.config["tasks"][task].get("title", task))

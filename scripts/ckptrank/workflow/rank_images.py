@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--run",
+        dest="folder",
         metavar="DIR",
         type=Path,
         help="where the config, the results and the report lie; default: NAME_ranked in the current folder",
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     name = make_name(arguments.images)
-    folder = arguments.run or Path(f"{name}_ranked")
+    folder = arguments.folder or Path(f"{name}_ranked")
     config = folder / "config.yaml"
     if config.exists():
         print(f"Using {config} as it stands; remove it for a new one.")
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
     images = look(arguments.images).images
-    print(describe_plan(folder, images, checkpoints, missing), flush=True)
+    cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
+    print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
         _rank(folder, arguments.cores, offline=offline)
 
@@ -129,11 +131,14 @@ def write_overlay(path: Path, checkpoints: Mapping[str, dict]) -> None:
 
 
 def describe_plan(
-    folder: Path, images: int, checkpoints: Mapping[str, dict], missing: Sequence[str]
+    folder: Path,
+    images: int,
+    checkpoints: Mapping[str, dict],
+    missing: Sequence[str],
+    cores: int,
 ) -> str:
     """Return what is to be fetched, and how long the run is likely to take."""
     gpu = shutil.which("nvidia-smi") is not None
-    cores = len(os.sched_getaffinity(0))
     seconds, megabytes = estimate_ranking(folder, checkpoints, images, gpu=gpu, cores=cores)
     total = sum(megabytes[name] for name in missing)
     size = f"about {total / 1e3:.1f} GB" if total >= 1000 else f"about {total:.0f} MB"

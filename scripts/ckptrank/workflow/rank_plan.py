@@ -81,6 +81,14 @@ class RankPlan:
             for checkpoint in ranked[: self.plan.config["rank"]["finetune_top"]]
         ]
 
+    def features_of_first(self, task: str, order: str | Path) -> list[str]:
+        """Return the feature files of the first two of an order's table that saw all samples."""
+        with Path(order).open(newline="", encoding="utf-8") as file:
+            ranked = [row for row in DictReader(file) if row["rank"] and row["stage"] == ALL]
+        return [
+            self.features(ALL).format(task=task, checkpoint=row["checkpoint"]) for row in ranked[:2]
+        ]
+
     def files_of_stages(self, task: str) -> dict[str, list[str]]:
         """Return ``scores`` and ``features`` of all stages, one after the other."""
         return {

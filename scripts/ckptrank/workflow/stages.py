@@ -41,6 +41,7 @@ CHAPTERS = {
     "rank": {
         **_FIRST,
         "rank/features": "Feature extraction",
+        "rank/running": "Speed and memory",
         **_score("rank/scores"),
         "rank/order": "Ranking",
         **_TUNING,

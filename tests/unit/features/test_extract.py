@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from tests.support.networks import make_images, make_network
+from tests.support.networks import allow_at_once, make_images, make_network
 
 from ckptrank.errors import PairFault
 from ckptrank.features.extract import extract_features
@@ -85,6 +85,17 @@ def test_a_network_too_large_for_the_gpu_fails_alone(tmp_path, monkeypatch):
     with pytest.raises(PairFault, match=r"\(CUDA out of memory\); lower compute.extract_batch"):
         extract(network, tmp_path / "a.h5")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_too_large_for_the_gpu_is_computed_in_parts(tmp_path, monkeypatch):
+    network = make_network(head_classes=5)
+    whole = extract(network, tmp_path / "a.h5", batch_size=7)
+    allow_at_once(monkeypatch, network, 2)
+    parts = extract(network, tmp_path / "b.h5", batch_size=7)
+    for split in ("train", "test"):
+        for name in ("features", "logits"):
+            first, second = (getattr(found, split).read(name) for found in (whole, parts))
+            np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6)
 
 
 def test_half_precision_is_asked_for_and_recorded(tmp_path, monkeypatch):

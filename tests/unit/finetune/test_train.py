@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.support.networks import make_images, make_network
+from tests.support.networks import allow_at_once, make_images, make_network
 
 from ckptrank.errors import PairFault
 from ckptrank.finetune import resume
@@ -325,6 +325,13 @@ def test_a_whole_run_equals_the_recipe_written_out():
         network.backbone.parameters(), reference.backbone.parameters(), strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_test_batch_too_large_for_the_gpu_is_computed_in_parts(monkeypatch):
+    expected = run(make_network())
+    network = make_network()
+    allow_at_once(monkeypatch, network, 8)  # the mini-batch of training
+    assert run(network) == expected
 
 
 def test_a_network_too_large_for_the_gpu_is_a_fault(monkeypatch):

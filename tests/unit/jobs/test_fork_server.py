@@ -128,6 +128,15 @@ def test_no_server_where_there_is_a_gpu(monkeypatch, tmp_path):
     assert fork_server.start() == ""
 
 
+def test_no_server_where_temporary_files_lie_too_deep_for_a_socket(monkeypatch, tmp_path):
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr(fork_server, "GRAPHICS", ())
+    monkeypatch.setattr(fork_server.tempfile, "tempdir", str(deep))
+    assert fork_server.start() == ""
+    assert not list(deep.iterdir())
+
+
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     starter = "from ckptrank.jobs.fork_server import start; import os; print(start()); os._exit(0)"
     prefix = subprocess.run(

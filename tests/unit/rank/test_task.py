@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ckptrank.checkpoints import CARD
+from ckptrank.checkpoints import CARD, WEIGHTS
 from ckptrank.evaluation.columns import RANK
 from ckptrank.features.store import create_features, write_failed
 from ckptrank.files.atomic import read_json, write_json
@@ -43,15 +43,25 @@ def files(tmp_path):
                 samples = 10 if stage == "2" else 100
                 writer.set_attributes(samples=samples, seconds=2.0, device="a processor")
     for name in NAMES:
-        write_json(tmp_path / name / CARD, {"parameters": 5, "licence": "MIT"})
+        write_json(tmp_path / name / CARD, {"parameters": 5e6, "licence": "MIT"})
+        (tmp_path / name / WEIGHTS).write_bytes(bytes(2000))
+        took = {"latency_seconds": 0.01, "activation_bytes": 4_000_000, "passing_bytes": 1_000_000}
+        write_json(tmp_path / f"{name}-running.json", {"status": "ok", **took})
+    write_json(tmp_path / "gone-running.json", {"status": "failed", "reason": "no weights"})
     labels = np.repeat([0, 1, 2], 10)
     (tmp_path / "task").mkdir()
     np.save(tmp_path / "task/train_labels.npy", labels)
+    np.save(tmp_path / "task/test_labels.npy", labels[:20])
     facts = {"status": "ok", "classes": ["a", "b", "c"], "train_samples": 30, "warnings": ["few"]}
     facts |= {"test_samples": 20, "multi_label": False}
     write_json(tmp_path / "task/task.json", facts)
     cards = {name: str(tmp_path / name) for name in NAMES}
-    return TaskFiles.from_lists(str(tmp_path / "task"), cards, candidates, scores, features)
+    twins = str(tmp_path / "twins.json")
+    write_json(twins, {"test_looked_at": 20, "test_twins": 5, "examples": ["a.jpg and b.jpg"]})
+    running = {name: str(tmp_path / f"{name}-running.json") for name in NAMES}
+    return TaskFiles.from_lists(
+        str(tmp_path / "task"), cards, candidates, scores, features, running, twins
+    )
 
 
 def order(files, tmp_path):
@@ -66,6 +76,7 @@ def order(files, tmp_path):
         protocols=PROTOCOLS,
         resamples=3,
         finetune_images=1000,
+        batch_size=10,
     )
     table = pd.read_csv(outputs["order"]).set_index("checkpoint")
     return table, pd.read_csv(outputs["scores"]), read_json(outputs["facts"])
@@ -82,6 +93,9 @@ def test_a_checkpoint_is_described_by_the_last_stage_that_it_reached(files, tmp_
     assert table["samples"].tolist() == [30, 30, 6, 6]
     assert table["images_per_second"].tolist()[:3] == [50, 50, 5]
     assert table.loc["good", "finetune_seconds"] == 1000 * 3 / 50
+    took = table[["latency_seconds", "finetune_memory_mb", "inference_memory_mb", "file_mb"]]
+    assert took.loc["good"].tolist() == [0.01, 3 * 20 + 10 * 4, 20 + 1, 0.002]
+    assert took.loc["gone"].isna().tolist() == [True, True, True, False]
     assert table["status"].tolist() == ["ok", "ok", "ok", "failed"]
     assert table.loc["gone", "reason"] == "no weights"
     assert sorted(zip(scores["checkpoint"], scores["stage"], strict=True)) == [
@@ -89,7 +103,13 @@ def test_a_checkpoint_is_described_by_the_last_stage_that_it_reached(files, tmp_
     ]
     assert set(scores["title"]) == {"A measure"}
     assert facts["device"] == "a processor"
-    assert (facts["train_samples"], facts["classes"], facts["warnings"]) == (30, 3, ["few"])
+    assert (facts["train_samples"], facts["classes"], facts["warnings"][0]) == (30, 3, "few")
+    openings = [warning[:26] for warning in facts["warnings"][1:]]
+    assert openings == [
+        "Of 30 training images the ",
+        "With 20 test images one is",
+        "25 % of the test images lo",
+    ]
     assert facts["protocol"] == "fitted and scored on training samples; no test sample"
 
 
@@ -140,8 +160,7 @@ def test_networks_of_far_sizes_are_warned_of(files, tmp_path):
     table, _, facts = order(files, tmp_path)
     assert table["input_size"].tolist()[:2] == [32, 96]
     assert facts["warnings"][0] == "few"
-    assert facts["warnings"][1].startswith("Networks of 32 and of 96 pixels")
-    assert len(facts["warnings"]) == 2
+    assert facts["warnings"][-1].startswith("Networks of 32 and of 96 pixels")
 
 
 def test_a_stage_keeps_its_best(files, tmp_path):
@@ -154,8 +173,12 @@ def test_tuned_accuracies_stand_beside_the_order(tmp_path):
     order.reindex(columns=RANK["order"].names).to_csv(tmp_path / "order", index=False)
     pair = {"checkpoint": "a", "task": "t", "status": "ok", "reason": "", "accuracy": 0.7}
     write_json(tmp_path / "truth.json", pair)
-    output = tmp_path / "ranking.csv"
-    add_tuned_accuracy(tmp_path / "order", [tmp_path / "truth.json"], output)
-    assert pd.read_csv(output)["tuned_accuracy"].fillna(-1).tolist() == [0.7, -1]
-    add_tuned_accuracy(tmp_path / "order", [], output)
-    assert pd.read_csv(output)["tuned_accuracy"].isna().all()
+    outputs = {name: str(tmp_path / name) for name in ("ranking", "json")}
+    write_json(tmp_path / "facts", {"task": "t"})
+    add_tuned_accuracy(tmp_path / "order", [tmp_path / "truth.json"], tmp_path / "facts", outputs)
+    assert pd.read_csv(outputs["ranking"])["tuned_accuracy"].fillna(-1).tolist() == [0.7, -1]
+    said = read_json(outputs["json"])
+    assert said["task"] == "t"
+    assert [row["tuned_accuracy"] for row in said["checkpoints"]] == [0.7, None]
+    add_tuned_accuracy(tmp_path / "order", [], tmp_path / "facts", outputs)
+    assert pd.read_csv(outputs["ranking"])["tuned_accuracy"].isna().all()

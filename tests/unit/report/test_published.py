@@ -58,6 +58,22 @@ def test_metrics_stand_beside_the_measure_of_the_same_title_and_group():
     assert table.footnotes[-1].endswith("as our GMACs, beyond a shared pass of 3.04E5.")
 
 
+def test_metrics_of_the_papers_own_checkpoints_are_compared():
+    names = [name for name in read_checkpoints("neucrab", "III") if name != FROM_SCRATCH]
+    columns = (Column("name", "Name", numeric=False), Column("kendall", "Kendall"))
+    rows = (Row((Cell("N-LEEP"), Cell(70.0, low=60.0, high=90.0))), Row((Cell("LogME"), Cell(1.0))))
+    ours = Table("t", "T", columns, rows)
+    table = add_published_metrics(ours, "neucrab", "III", whole("III"), names)
+    theirs = find(table, "N-LEEP", "published_kendall").value
+    cell = find(table, "N-LEEP", "difference_kendall")
+    assert (cell.value, cell.low, cell.high) == (70 - theirs, 60 - theirs, 90 - theirs)
+    assert find(table, "LogME", "difference_kendall").value is None
+    assert any("same weights, published by its authors" in note for note in table.footnotes)
+    others = add_published_metrics(ours, "neucrab", "III", whole("III"), names[1:])
+    assert not [c for c in others.columns if c.key.startswith("difference")]
+    assert any("12 of the 13 have the same weights here" in note for note in others.footnotes)
+
+
 def test_the_papers_contradictions_are_told_where_its_numbers_stand():
     note = add_published_metrics(make("LEEP"), "neucrab", "III", whole("III")).footnotes[-1]
     assert "2.73E5 by its caption" in note

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from tests.support.frames import HOSTILE
@@ -14,7 +15,7 @@ from tests.support.ranking_frames import MEASURES, POOL, write_ranking
 from ckptrank.report.kit.tables import to_csv
 from ckptrank.report.rank.answer import answer, list_some, span
 from ckptrank.report.rank.chart import render_rank_chart
-from ckptrank.report.rank.figures import MOST_ROWS, plot_rank_intervals
+from ckptrank.report.rank.figures import MOST_ROWS, find_front, plot_pareto, plot_rank_intervals
 from ckptrank.report.rank.frames import read_ranking
 from ckptrank.report.rank.overview import render_rank_overview
 from ckptrank.report.rank.tables import render_decision_table, render_losses, render_rank_matrix
@@ -110,6 +111,20 @@ def test_where_most_may_be_as_good_the_page_opens_with_it(ranking, tmp_path):
     )
 
 
+def test_why_the_first_comes_first_is_shown_by_images(ranking, tmp_path):
+    shown = {"class": "<cat>", "picture": "data:image/jpeg;base64,AAAA"}
+    counts = {"both": 7, "only_first": 2, "only_second": 1, "neither": 0, "images": 10}
+    why = {"checkpoints": ["vgg16", "vit_base"], **counts}
+    examples = [dict.fromkeys(("image", "first", "second"), shown)]
+    page = page_of(replace(ranking, why={**why, "examples": examples}), tmp_path)
+    assert "Why vgg16 before vit base" in page
+    assert page.count("data:image/jpeg;base64,AAAA") == 3
+    assert "&lt;cat&gt;" in page
+    assert "for vgg16 alone in 2" in page
+    for nothing in (None, {**why, "examples": []}):
+        assert "Nearest for" not in page_of(replace(ranking, why=nothing), tmp_path)
+
+
 def test_without_a_known_error_no_gap_is_shown(ranking, tmp_path):
     unknown = replace(ranking, facts={**ranking.facts, "error": None})
     assert "gap" not in [column.key for column in render_decision_table(unknown).columns]
@@ -117,7 +132,8 @@ def test_without_a_known_error_no_gap_is_shown(ranking, tmp_path):
 
 
 def test_unknown_costs_are_left_out(ranking):
-    costs = ("parameters", "forward_gflops", "images_per_second", "finetune_seconds")
+    costs = ("parameters", "forward_gflops", "images_per_second", "finetune_seconds", "file_mb")
+    costs += ("latency_seconds", "finetune_memory_mb", "inference_memory_mb", "input_size")
     unknown = with_ranked(ranking, **dict.fromkeys(costs, np.nan), licence="")
     assert answer(unknown)["cards"][0]["facts"] == [("Licence", "not stated")]
     titles = [column.title for column in render_decision_table(unknown).columns]
@@ -177,8 +193,16 @@ def test_forest_places_the_last_at_the_end(ranking):
 
 
 def page_of(ranking, folder):
-    plot_rank_intervals(ranking, folder / "a.svg", folder / "a.pdf")
-    return render_rank_page(ranking, folder / "a.svg", folder / "a.pdf", made_from="rule r")
+    figures = [folder / name for name in ("a.svg", "a.pdf", "b.svg", "b.pdf")]
+    plot_rank_intervals(ranking, *figures[:2])
+    plot_pareto(ranking, *figures[2:])
+    return render_rank_page(ranking, *figures, made_from="rule r")
+
+
+def test_the_front_is_what_no_other_beats_in_both():
+    costs = pd.Series({"a": 1.0, "b": 2.0, "c": 3.0, "d": 3.0, "e": 9.0})
+    behind = pd.Series({"a": 5.0, "b": 6.0, "c": 2.0, "d": 2.0, "e": -1.0})
+    assert find_front(costs, behind) == ["a", "c", "e"]
 
 
 def test_names_are_text_everywhere(checked, tmp_path):

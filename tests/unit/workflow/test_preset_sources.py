@@ -10,10 +10,12 @@ import yaml
 from tests.support.checkpoints import prepare
 from torchvision import models
 
+from ckptrank.checkpoints.slim.architectures import ARCHITECTURES
 from ckptrank.checkpoints.timm import find_preprocessing
 from ckptrank.checkpoints.timm_tags import describe_tag
 from ckptrank.checkpoints.torchvision import check_architecture
 from ckptrank.files.downloads import digest_in_name
+from ckptrank.published.checkpoints import read_checkpoints
 from ckptrank.report.benchmark.published import FOLDER
 from ckptrank.tasks import torchvision as torchvision_tasks
 
@@ -44,21 +46,44 @@ def test_the_weights_of_a_preset_are_known(definition):
         check_architecture(definition["model"])
         weights = models.get_model_weights(definition["model"])[definition["weights"]]
         assert digest_in_name(weights.url)
+    elif source == "tf_slim":
+        assert definition["architecture"] in {*ARCHITECTURES, "vtab_resnet50_v2"}
+        assert definition["archive"].startswith("https://storage.googleapis.com/")
     else:
         assert definition["library"] == "torchvision"
         check_architecture(definition["architecture"])
 
 
-def test_files_of_the_neucrab_preset_are_verified_where_their_publisher_gives_a_hash():
-    files = [d for d in read("neucrab")["checkpoints"].values() if d["source"] == "file"]
-    hosts = {}
-    for definition in files:
-        parts = urlsplit(definition["weights"])
-        if parts.scheme:
-            assert parts.scheme == "https"
-            hosts.setdefault(parts.netloc, []).append(bool(digest_in_name(definition["weights"])))
-    assert all(hosts["download.openmmlab.com"])
-    assert set(hosts) == {"download.openmmlab.com", "dl.fbaipublicfiles.com", "github.com"}
+def test_the_release_of_the_paper_is_one_archive_with_all_its_members():
+    """As the page of the release lists them; Group III has one at another step."""
+    members = {
+        name: definition
+        for name, definition in read("neucrab")["checkpoints"].items()
+        if "rank_ckpt" in definition.get("archive", "")
+    }
+    assert len({definition["archive"] for definition in members.values()}) == 1
+    stages = {
+        f"{folder}_res50/model.ckpt-{step}"
+        for folder, steps in (
+            ("imagenet", (90000, 180000, 270000, 300000)),
+            ("inat", (90000, 180000, 270000, 300000)),
+            ("places", (60000, 120000, 180000, 200000, 300000)),
+        )
+        for step in steps
+    }
+    architectures = {
+        f"imagenet_{name}/model.ckpt-{90000 if name == 'inception_resnet_v2' else 300000}"
+        for name in ARCHITECTURES
+    }
+    found = {definition["weights"] for definition in members.values()}
+    assert found == {f"rank_ckpt/{path}" for path in stages | architectures}
+    for definition in members.values():
+        folder = definition["weights"].split("/")[1]
+        expected = "resnet_v1_50" if "res50" in folder else folder.removeprefix("imagenet_")
+        assert definition["architecture"] == expected
+        assert (definition["preprocessing"]["size"], definition["paper"]) == (224, "neucrab")
+        data = {"inat": "iNaturalist 2017", "places": "Places365"}.get(folder.split("_")[0])
+        assert definition["source_data"] == data or (data is None and definition["source_data"] == "ImageNet-1k")  # fmt: skip
 
 
 def test_the_neucrab_preset_is_the_papers_benchmark():
@@ -84,22 +109,29 @@ def test_the_neucrab_preset_is_the_papers_benchmark():
     assert {line.split(",")[1] for line in published} <= titles
 
 
-def test_the_neucrab_preset_calls_comparable_what_is_of_the_same_kind():
+def test_the_neucrab_preset_calls_comparable_what_is_the_papers():
+    """All of groups II and III, so that their metrics are compared, and ten of group I's sixteen."""
     preset = read("neucrab")
     said = {name: group.get("comparable", {}) for name, group in preset["groups"].items()}
+    whole = {
+        name: set(members.values()) >= {*read_checkpoints("neucrab", name)}
+        and {*preset["groups"][name]["checkpoints"]} <= {*members}
+        for name, members in said.items()
+        if name != "I+II+III"
+    }
+    assert whole == {"I": False, "II": True, "III": True, "IV": False}
     assert {name: len(members) for name, members in said.items()} == {
-        "I": 5,
-        "II": 1,
-        "III": 10,
+        "I": 11,
+        "II": 13,
+        "III": 13,
         "IV": 1,
         "I+II+III": 0,
     }
     for members in said.values():
         for name, original in members.items():
             checkpoint = preset["checkpoints"][name]
-            assert original.startswith(("Sup-100%", "ResNet-v1")) or checkpoint["title"].startswith(
-                original
-            )
+            assert checkpoint["title"].startswith(original)
+            assert checkpoint.get("paper") == "neucrab" or original == "From-Scratch"
 
 
 def lay_out(definition, state):
@@ -109,23 +141,9 @@ def lay_out(definition, state):
     def under(prefix):
         return {f"{prefix}{key}": tensor for key, tensor in state.items()}
 
-    if "/vissl/" in url:
-        trunk = under("_feature_blocks.")
-        model = {"trunk": trunk, "heads": {"0.clf.0.weight": extra}}
-        return {"phase_idx": 3, "classy_state_dict": {"base_model": {"model": model}}}
-    if "openmmlab" in url:
-        rest = {"neck.fc0.weight": extra, "head.fc_cls.weight": extra}
-        return {"meta": {"epoch": 70}, "state_dict": under("backbone.") | rest}
     if "a2mim" in url:
         rest = {"backbone.mask_token": extra, "neck.decoder.0.weight": extra}
         return {"state_dict": under("backbone.") | rest}
-    if "/deepcluster/" in url:
-        rest = {"module.projection_head.0.weight": extra, "module.prototypes.weight": extra}
-        return under("module.") | rest
-    if "/moco/" in url:
-        rest = {"module.encoder_q.fc.0.weight": extra, "module.queue": extra}
-        both = under("module.encoder_q.") | under("module.encoder_k.") | rest
-        return {"epoch": 800, "arch": "resnet50", "state_dict": both}
     assert any(name in url for name in ("/dino/", "/barlowtwins/", "/vicreg/")), url
     return state
 

@@ -55,3 +55,12 @@ def test_the_first_of_an_order_are_tuned_and_the_unranked_never(rank, tmp_path):
     order = tmp_path / "order.csv"
     order.write_text("rank,checkpoint\n,broken\n1,a\n2,b\n")
     assert rank.tuned_first(TASK, order) == [f"<results>/ground_truth/{TASK}/a.json"]
+
+
+def test_the_first_two_are_compared_where_they_saw_all_samples(rank, tmp_path):
+    order = tmp_path / "order.csv"
+    order.write_text("rank,checkpoint,stage\n1,a,all\n2,b,all\n3,c,all\n4,d,5\n,broken,all\n")
+    files = [f"<results>/features/{TASK}/{name}.h5" for name in "ab"]
+    assert rank.features_of_first(TASK, order) == files
+    order.write_text("rank,checkpoint,stage\n1,a,all\n2,d,5\n")
+    assert rank.features_of_first(TASK, order) == files[:1]

@@ -46,7 +46,7 @@ def render_findings(findings: pd.DataFrame, *, made_from: str = "") -> str:
             "seeds allows for the largest of so many differences. A part is decided by its whole "
             "interval; where that reaches over the limit it stays undecided here. A finding holds where "
             "all of its tested parts do, and does not where one does not. Costs have no interval. "
-            "The paper's checkpoints are others than ours."
+            "Whether the checkpoints are the paper's own, the page of each group says."
         ),
         claims=[_describe(row, findings) for row in _heads(findings).itertuples(index=False)],
         made_from=made_from,

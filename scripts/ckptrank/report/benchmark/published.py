@@ -2,12 +2,13 @@
 
 They stand only beside what the config calls comparable (``comparable`` of a group): an accuracy beside a checkpoint
 of the same method, architecture and data as the paper's; a group's metrics where every checkpoint of the paper's
-group has such a one here, and no other is ranked. A row of measures matches by its title up to ", authors' form",
+group has such a one here, and no other is ranked. Where these are the paper's own weights (``own``) the metrics are
+compared: a column of differences for each. A row of measures matches by its title up to ", authors' form",
 where there is another form of it beside theirs. ``published/`` holds the numbers: ``NAME_accuracy.csv`` and
 ``NAME_ranking.csv``, and ``NAME_shared_pass.csv`` the cost that the latter leaves out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 
@@ -33,8 +34,13 @@ def is_comparable(paper: str, comparable: Comparable) -> bool:
     )
 
 
-def add_published_metrics(table: Table, paper: str, group: str, comparable: Comparable) -> Table:
-    """Return a group's table of measures with the paper's metrics, or with a note on why they are not there."""
+def add_published_metrics(
+    table: Table, paper: str, group: str, comparable: Comparable, own: Collection[str] = ()
+) -> Table:
+    """Return a group's table of measures with the paper's metrics, or with a note on why they are not there.
+
+    ``own``: titles of the checkpoints whose weights the paper's authors published.
+    """
     known = _read(paper, "ranking", group).set_index("measure")
     if len(known) and not is_comparable(paper, comparable):
         return replace(table, footnotes=(*table.footnotes, _why_not(paper, group, comparable)))
@@ -58,15 +64,76 @@ def add_published_metrics(table: Table, paper: str, group: str, comparable: Comp
         values = [known.loc[title, column.key.removeprefix("published_")] for column in columns]
         return [Cell(None if pd.isna(value) else float(value)) for value in values]
 
-    beside = _append(table, paper, columns, cells)
+    ranked = [name for part in comparable.values() for name in part if part[name] != FROM_SCRATCH]
+    whose = _say_whose(paper, ranked, own)
+    beside = _append(table, paper, columns, cells, whose)
     if beside == table:
         return table
+    if set(ranked) <= set(own):
+        beside = _add_differences(beside, paper)
     passes = _read(paper, "shared_pass", group)
     notes = [
         f"The paper's GFLOPS are multiply-adds, as our GMACs, beyond a shared pass of {significant(row.gflops)}{row.remark}."
         for row in passes.fillna("").itertuples(index=False)
     ]
     return replace(beside, footnotes=(*beside.footnotes, *notes))
+
+
+def _add_differences(table: Table, paper: str) -> Table:
+    """Return a table of measures with ours less the paper's of each metric, and the interval of ours moved by it."""
+    places = {column.key: at for at, column in enumerate(table.columns)}
+    metrics = [
+        column
+        for column in METRIC_COLUMNS
+        if {column.key, f"published_{column.key}"} <= places.keys()
+    ]
+    columns = tuple(
+        replace(
+            column,
+            key=f"difference_{column.key}",
+            title=f"{column.title}, difference",
+            contest="",
+            show=one_decimal,
+        )
+        for column in metrics
+    )
+
+    def compare(ours: Cell, theirs: Cell) -> Cell:
+        if not isinstance(ours.value, float) or not isinstance(theirs.value, float):
+            return Cell(None)
+        low, high = (None if x is None else x - theirs.value for x in (ours.low, ours.high))
+        return Cell(ours.value - theirs.value, low=low, high=high)
+
+    rows = tuple(
+        replace(
+            row,
+            cells=(
+                *row.cells,
+                *(
+                    compare(row.cells[places[c.key]], row.cells[places[f"published_{c.key}"]])
+                    for c in metrics
+                ),
+            ),
+        )
+        for row in table.rows
+    )
+    note = f"Columns “difference”: ours less what {PAPERS[paper]} print, with the interval of ours; theirs have none."
+    return replace(
+        table, columns=(*table.columns, *columns), rows=rows, footnotes=(*table.footnotes, note)
+    )
+
+
+def _say_whose(paper: str, names: Collection[str], own: Collection[str]) -> str:
+    """Say of how many of the checkpoints the weights are the paper's."""
+    theirs = len(set(names) & set(own))
+    if not theirs:
+        return "Ours are other weights, so the numbers are to be looked at side by side, not to be matched."
+    if theirs == len(set(names)):
+        return "Ours are the same weights, published by its authors; all that follows them is this project's."
+    return (
+        f"{theirs} of the {len(set(names))} have the same weights here, published by its authors; the others "
+        "are to be looked at side by side, not to be matched."
+    )
 
 
 def _why_not(paper: str, group: str, comparable: Comparable) -> str:
@@ -81,7 +148,12 @@ def _why_not(paper: str, group: str, comparable: Comparable) -> str:
 
 
 def add_published_accuracies(
-    table: Table, paper: str, group: str, tasks: Mapping[str, str], comparable: Comparable
+    table: Table,
+    paper: str,
+    group: str,
+    tasks: Mapping[str, str],
+    comparable: Comparable,
+    own: Collection[str] = (),
 ) -> Table:
     """Return a group's table of accuracies with the paper's; ``tasks``: the title of each task."""
     originals = comparable.get(group, {})
@@ -98,7 +170,8 @@ def add_published_accuracies(
     def cells(title: str) -> list[Cell]:
         return [Cell(known.get((originals.get(title), name.casefold()))) for name in tasks.values()]
 
-    return _append(table, paper, columns, cells)
+    like = [name for name, original in originals.items() if original not in (None, FROM_SCRATCH)]
+    return _append(table, paper, columns, cells, _say_whose(paper, like, own))
 
 
 def _read(paper: str, what: str, group: str) -> pd.DataFrame:
@@ -106,7 +179,7 @@ def _read(paper: str, what: str, group: str) -> pd.DataFrame:
     return table[table["group"] == group]
 
 
-def _append(table: Table, paper: str, columns: Sequence[Column], cells) -> Table:
+def _append(table: Table, paper: str, columns: Sequence[Column], cells, whose: str) -> Table:
     """Return the table with those of the columns added in which any row has a number."""
     added = [cells(str(row.cells[0].value)) for row in table.rows]
     kept = [at for at in range(len(columns)) if any(row[at].value is not None for row in added)]
@@ -117,10 +190,7 @@ def _append(table: Table, paper: str, columns: Sequence[Column], cells) -> Table
         replace(row, cells=(*row.cells, *(more[at] for at in kept)))
         for row, more in zip(table.rows, added, strict=True)
     )
-    note = (
-        f"Columns “paper”: as printed by {PAPERS[paper]}, for its own checkpoints. Ours are other "
-        "weights, so the numbers are to be looked at side by side, not to be matched."
-    )
+    note = f"Columns “paper”: as printed by {PAPERS[paper]}, for its own checkpoints. {whose}"
     return replace(
         table, columns=(*table.columns, *titled), rows=rows, footnotes=(*table.footnotes, note)
     )

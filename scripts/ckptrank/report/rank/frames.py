@@ -17,12 +17,14 @@ class Ranking:
     ``ranked``: the checkpoints with a rank, first one first. ``failed``: the others. ``scores``: a
     row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``train_samples``,
     ``test_samples``, ``protocol``, ``measures``, ``resamples``, ``device``, ``warnings``, ``advice``, ``error``.
+    ``why``: what sets the first apart from the second, see :mod:`ckptrank.features.why`.
     """
 
     ranked: pd.DataFrame
     failed: pd.DataFrame
     scores: pd.DataFrame
     facts: dict
+    why: dict | None = None
 
     @property
     def title(self) -> str:
@@ -34,8 +36,10 @@ class Ranking:
         return {row.checkpoint: row.title or row.checkpoint for row in both.itertuples()}
 
 
-def read_ranking(ranking: str | Path, scores: str | Path, facts: str | Path) -> Ranking:
-    """Read ``ranking.csv``, ``scores.csv`` and ``facts.json`` of one task."""
+def read_ranking(
+    ranking: str | Path, scores: str | Path, facts: str | Path, why: str | Path | None = None
+) -> Ranking:
+    """Read ``ranking.csv``, ``scores.csv``, ``facts.json`` and, where it is wanted, ``why.json`` of one task."""
     table = read_table(ranking, RANK["ranking"], "ranking")
     ok = table["status"] == "ok"
     return Ranking(
@@ -43,4 +47,5 @@ def read_ranking(ranking: str | Path, scores: str | Path, facts: str | Path) -> 
         failed=table[~ok].reset_index(drop=True),
         scores=read_table(scores, RANK["scores"], "scores"),
         facts=read_json(facts),
+        why=None if why is None else read_json(why),
     )

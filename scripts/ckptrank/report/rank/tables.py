@@ -9,10 +9,14 @@ from ckptrank.report.kit.marks import explain_marks, score_cell
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.rank.answer import list_some
 from ckptrank.report.rank.frames import Ranking
-from ckptrank.text import listed, one_decimal, percent, roughly, short_count, significant
+from ckptrank.text import duration, listed, one_decimal, percent, roughly, short_count, significant
 
 _RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples and the measures' error"
 _GAP_HELP = "Points of accuracy that it is expected to reach less than the first, 95 % interval"
+
+
+def _megabytes(value: float) -> str:
+    return f"{significant(value / 1000)} GB" if value >= 1000 else f"{significant(value)} MB"
 
 
 def _points(fraction: float) -> str:
@@ -46,6 +50,13 @@ def render_decision_table(ranking: Ranking) -> Table:
         _cost("forward_gflops", "GFLOPs", significant, "Operations of one forward pass, in 10^9"),
         Column("images_per_second", "Images/s", show=significant, contest="cost",
                help="Measured in the forward pass on this device"),
+    ]  # fmt: skip
+    costs += [
+        _cost("latency_seconds", "Latency", duration, "Forward pass of one image on this device"),
+        _cost("finetune_memory_mb", "Memory to tune", _megabytes,
+              "For fine-tuning: weights, gradients, momentum and what a batch keeps; estimated"),
+        _cost("inference_memory_mb", "Memory to run", _megabytes, "For one image; estimated"),
+        _cost("file_mb", "File", _megabytes, "Its stored weights"),
     ]  # fmt: skip
     costs.append(_cost("input_size", "Pixels", whole, "Side of the square image that it takes"))
     costs = [column for column in costs if ranking.ranked[column.key].notna().any()]

@@ -14,7 +14,7 @@ from ckptrank.report.kit.templating import data_uri, render
 from ckptrank.report.rank.answer import answer, span
 from ckptrank.report.rank.chart import render_rank_chart
 from ckptrank.report.rank.facts import protocol, task_facts
-from ckptrank.report.rank.figures import plot_rank_intervals
+from ckptrank.report.rank.figures import plot_pareto, plot_rank_intervals
 from ckptrank.report.rank.frames import Ranking, read_ranking
 from ckptrank.report.rank.tables import (
     render_decision_table,
@@ -29,22 +29,30 @@ FIRST_ROWS = 40
 
 
 def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> None:
-    """Write the figure (``svg``, ``pdf``), the ``page`` and the ``chart`` to explore."""
-    ranking = read_ranking(given["ranking"], given["scores"], given["facts"])
+    """Write the figures (``svg``, ``pdf``, ``pareto_svg``, ``pareto_pdf``), the ``page``, the ``chart`` to explore."""
+    ranking = read_ranking(given["ranking"], given["scores"], given["facts"], given["why"])
     plot_rank_intervals(ranking, made["svg"], made["pdf"])
-    page = render_rank_page(ranking, made["svg"], made["pdf"], made_from=origin.made_from)
+    plot_pareto(ranking, made["pareto_svg"], made["pareto_pdf"])
+    figures = [made[name] for name in ("svg", "pdf", "pareto_svg", "pareto_pdf")]
+    page = render_rank_page(ranking, *figures, made_from=origin.made_from)
     write_text(made["page"], page)
     write_text(made["chart"], render_rank_chart(ranking, made_from=origin.made_from))
 
 
 def render_rank_page(
-    ranking: Ranking, path_svg: str | Path, path_pdf: str | Path, *, made_from: str = ""
+    ranking: Ranking,
+    path_svg: str | Path,
+    path_pdf: str | Path,
+    pareto_svg: str | Path,
+    pareto_pdf: str | Path,
+    *,
+    made_from: str = "",
 ) -> str:
     """Return a task's page: the answer, rank intervals, what to decide by, all scores, what failed.
 
-    ``path_svg`` and ``path_pdf``: the figure of rank intervals, offered for download.
+    ``path_svg`` and ``path_pdf``: the figure of rank intervals, offered for download; ``pareto_svg`` and
+    ``pareto_pdf``: that of accuracy against cost.
     """
-    svg, pdf = Path(path_svg), Path(path_pdf)
     rows = forest(ranking)
     losses = render_losses(ranking)
     tables = [render_decision_table(ranking), render_rank_matrix(ranking)]
@@ -56,15 +64,31 @@ def render_rank_page(
         about=task_facts(ranking.facts),
         warnings=ranking.facts["warnings"],
         forest=(rows[:FIRST_ROWS], rows[FIRST_ROWS:]),
-        figures=[
-            (f"{svg.stem}.svg", "Download SVG", data_uri(svg.read_bytes(), "image/svg+xml")),
-            (f"{pdf.stem}.pdf", "PDF", data_uri(pdf.read_bytes(), "application/pdf")),
-        ],
+        figures=_downloads(Path(path_svg), Path(path_pdf)),
+        pareto=_downloads(Path(pareto_svg), Path(pareto_pdf)) if len(ranking.ranked) > 1 else [],
+        why=_why(ranking),
         protocol=protocol(ranking),
         tables=[html_view(table) for table in tables],
         counted=counted,
         made_from=made_from,
     )
+
+
+def _why(ranking: Ranking) -> dict | None:
+    """Return what sets the first apart from the second with their titles; None where there is nothing to show."""
+    if not ranking.why or not ranking.why["examples"]:
+        return None
+    names = ranking.names()
+    first, second = (names.get(name, name) for name in ranking.why["checkpoints"])
+    return {**ranking.why, "first": first, "second": second}
+
+
+def _downloads(svg: Path, pdf: Path) -> list[tuple[str, str, str]]:
+    """Return (file name, words, content as an address) of a figure's two forms."""
+    return [
+        (f"{svg.stem}.svg", "Download SVG", data_uri(svg.read_bytes(), "image/svg+xml")),
+        (f"{pdf.stem}.pdf", "PDF", data_uri(pdf.read_bytes(), "application/pdf")),
+    ]
 
 
 def forest(ranking: Ranking) -> list[dict]:

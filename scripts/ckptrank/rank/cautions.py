@@ -1,0 +1,63 @@
+"""What about a task's images makes a ranking unsure, with what it does to the ranking."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ckptrank.scores.protocol import HELD_OUT_FRACTION
+
+IMBALANCED = 10  # times as many images of one class as of another
+FEW_PER_CLASS = 10
+FEW_TO_PROBE = 100  # held-out images, on which a probe's accuracy is off by up to ten points
+MANY_CLASSES = 100
+SHARE_OF_TWINS = 1  # per cent: of photos on one plain ground a few always look alike
+
+
+def warn_of_images(labels: np.ndarray, test_labels: np.ndarray) -> list[str]:
+    """Return the warnings about a task of these labels, classes (N,) or a 0/1 matrix (N, C)."""
+    sizes, tested = _count(labels), len(test_labels)
+    smallest, largest = int(sizes.min()), int(sizes.max())
+    warnings = []
+    if largest >= IMBALANCED * smallest:
+        warnings.append(
+            f"The largest class has {largest:,} training images, the smallest {smallest:,}: accuracies, and with them "
+            "the order, are mostly about the large classes. Cap them with `shots` if all classes count alike."
+        )
+    if smallest < FEW_PER_CLASS:
+        warnings.append(
+            f"{int((sizes < FEW_PER_CLASS).sum())} classes have fewer than {FEW_PER_CLASS} training images: what the "
+            "scores say of them hangs on single images, and measures of covariances (LogME, H-score) say most about the rest."
+        )
+    held = round(HELD_OUT_FRACTION * len(labels))
+    if held < FEW_TO_PROBE:
+        warnings.append(
+            f"Of {len(labels):,} training images the probe is judged on {held}: one image is "
+            f"{100 / max(held, 1):.1f} points of its accuracy, so near places mean nothing."
+        )
+    if tested < FEW_TO_PROBE:
+        warnings.append(
+            f"With {tested} test images one is {100 / max(tested, 1):.1f} points of accuracy: fine-tuning will not tell "
+            "near checkpoints apart either."
+        )
+    if len(sizes) >= MANY_CLASSES:
+        warnings.append(
+            f"{len(sizes)} classes: the errors behind the intervals were found on tasks of fewer, and a probe on few "
+            "features separates many classes worse than fine-tuning would."
+        )
+    return warnings
+
+
+def warn_of_twins(found: Mapping) -> list[str]:
+    """Return the warning about near-duplicates, as :func:`ckptrank.tasks.twins.count_twins` counts them."""
+    share = 100 * found["test_twins"] / max(found["test_looked_at"], 1)
+    if share < SHARE_OF_TWINS:
+        return []
+    return [
+        f"{share:.0f} % of the test images look almost like a training image ({found['examples'][0]}): accuracies after "
+        "fine-tuning will flatter, and all checkpoints will seem alike. Keep photos of one person or scene together "
+        "with `group_pattern` or `group_column`."
+    ]
+
+
+def _count(labels: np.ndarray) -> np.ndarray:
+    return labels.sum(axis=0, dtype=np.int64) if labels.ndim == 2 else np.bincount(labels)
