@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    found = look(arguments.images)
-    images = sum(counts.total() for counts in found.counts.values())
+    images = look(arguments.images).images
     cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
     print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
