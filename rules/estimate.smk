@@ -2,6 +2,7 @@
 estimated = {"checkpoints ranked (snakemake benchmark)": plan}
 if zoo.experts:
     estimated["model zoo (snakemake model_zoo)"] = zoo
+USES_GPU = bool(resources.gpus())
 
 
 rule estimate:
@@ -15,9 +16,7 @@ rule estimate:
         runtime=runtime(10),
     params:
         plans={
-            title: each.estimate_of(
-                gpu=bool(resources.gpus()), local=workflow.local_exec
-            )
+            title: each.estimate_of(gpu=USES_GPU, local=workflow.local_exec)
             for title, each in estimated.items()
         },
     script:

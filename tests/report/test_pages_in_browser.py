@@ -103,7 +103,7 @@ def pages(tmp_path_factory, run, ranking):
         "figure": render_figure_page(svg, pdf, title="Accuracies", caption="C", alternative="Bars"),
         "scores": render_score_chart(run, group, measure="nleep", task="digits"),
         "cost": render_cost_chart(run, list(GROUPS), group=group),
-        "rank": render_rank_page(ranking, svg, pdf),
+        "rank": render_rank_page(ranking, svg, pdf, svg, pdf),
         "rank_overview": render_rank_overview(
             [(ranking, "results/report/rank/pets.html")], place="results/report/rank.html"
         ),

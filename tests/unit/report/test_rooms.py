@@ -13,7 +13,7 @@ from ckptrank.report.kit.output import made_from
 
 ROOT = Path(__file__).parents[3]
 REPORT = Path(report.__file__).parent
-CHAPTERS = ("benchmark", "rank", "model_zoo")
+CHAPTERS = ("benchmark", "rank", "model_zoo", "detection")
 PAGES = sorted(set(re.findall(r'page="([\w.]+)"', (ROOT / "rules/report.smk").read_text())))
 
 

@@ -402,10 +402,13 @@ def test_moving_a_module_of_the_library_reruns_nothing(real_library):
     for module in moved:
         path = real_library.joinpath("ckptrank", *module.split(".")).with_suffix(".py")
         path.rename(real_library / "ckptrank/builtin/moved" / path.name)
-    line = re.compile(r"from ckptrank\.(?:\w+\.)?(seeds|device|train|images|extract) import")
+    names = "|".join(map(re.escape, moved))
+    line = re.compile(rf"from ckptrank\.(?:{names}) import")
     for path in real_library.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        new = line.sub(rf"from {MOVED_TO}.\1 import", text)
+        new = line.sub(
+            lambda found: f"from {MOVED_TO}.{found[0].split()[1].split('.')[-1]} import", text
+        )
         if new != text:
             write(path, new)
     assert compute_all() == before

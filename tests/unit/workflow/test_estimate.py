@@ -3,7 +3,9 @@ import json
 import pytest
 
 from ckptrank.networks.defaults import BATCH_SIZE
+from ckptrank.tasks.builtin import TASKS
 from ckptrank.workflow.estimate import (
+    BUILTIN_TASKS,
     CPU_SPEED,
     FORK_SECONDS,
     GPU_SPEED,
@@ -163,3 +165,9 @@ def test_built_in_networks_are_small_with_random_weights_too(tmp_path):
     found = estimate(plan, tmp_path)
     gflop = 0.0128 + 0.0015 + 8.2
     assert found.gpu_seconds["extraction"] == pytest.approx(8189 * gflop * 1e9 / GPU_SPEED)
+
+
+def test_sizes_of_the_built_in_tasks_are_theirs():
+    assert {
+        name: (task.train, task.test, len(task.classes)) for name, task in TASKS.items()
+    } == BUILTIN_TASKS

@@ -26,6 +26,7 @@ def test_a_folder_of_voc(tmp_path, capsys):
         "path": str(voc),
         "train": "train",
         "test": "val",
+        "on_bad_image": "skip",
         "on_bad_annotation": "skip",
     }
     assert config["detection"]["tasks"] == ["zoo"]
