@@ -5,6 +5,7 @@ rule collect:
         ground_truth=plan.ground_truth_files(),
         scores=plan.score_files(plan.measure_jobs),
         gathered=plan.gathered_files(),
+        orders=expand(paths.ORDER, task=plan.ordered_tasks),
     output:
         checkpoints=paths.EVALUATION.format(table="checkpoints"),
         tasks=paths.EVALUATION.format(table="tasks"),
@@ -31,6 +32,7 @@ rule collect:
         task_sources={task: config["tasks"][task]["source"] for task in plan.tasks},
         measures=plan.measure_table(plan.measure_jobs, config["select"]["measures"]),
         pooled=plan.pooled,
+        ordered=plan.ordered_tasks,
         consensus=config["evaluation"]["consensus"],
         protocol=config["protocol"],
         code=digest_code("ckptrank.evaluation.collect"),

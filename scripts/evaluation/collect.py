@@ -16,6 +16,11 @@ with run_job(snakemake):
         task_sources=params.task_sources,
     )
     scored = collect_scored(
-        given.scores, params.measures, params.protocol, params.pooled, params.consensus
+        given.scores,
+        params.measures,
+        params.protocol,
+        params.pooled,
+        params.consensus,
+        dict(zip(params.ordered, given.orders, strict=True)),
     )
     write_frames(snakemake.output, benchmark | scored, BENCHMARK)

@@ -38,6 +38,7 @@ _DESCRIPTIONS = {
     "leave_one_task_out": ("Leave one task out", "control", "the ground truth of the other tasks"),
     "ceiling": ("Ceiling", "control", "the ground truth, but for its noise"),
     "consensus": ("Consensus", "beyond", "what the measures that it averages saw"),
+    "ranking": ("Ranking", "beyond", "training samples alone, as `snakemake rank` scores them"),
 }
 # column of checkpoints.csv, and what it means if it is empty
 _CARD = {
@@ -50,7 +51,7 @@ _PAIRS_AT_ONCE = 1_000_000
 
 
 def describe_baselines(names: Sequence[str], voters: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the rows of ``measures.csv`` for some of :data:`BASELINES` and ``consensus``."""
+    """Return the rows of ``measures.csv`` for some of :data:`BASELINES`, ``consensus`` and ``ranking``."""
     rows = []
     for name in names:
         title, family, protocol = _DESCRIPTIONS[name]

@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from ckptrank.checkpoints import CARD
 from ckptrank.evaluation.baselines import describe_baselines
-from ckptrank.evaluation.columns import BENCHMARK
-from ckptrank.evaluation.tables import make_frame
+from ckptrank.evaluation.columns import BENCHMARK, RANK
+from ckptrank.evaluation.tables import make_frame, read_table
 from ckptrank.files.atomic import read_json
 from ckptrank.scores.protocol import Protocol
 
@@ -75,6 +76,29 @@ def collect_scores(files: Iterable[str]) -> pd.DataFrame:
     return make_frame((row for file in files for row in rows(file)), BENCHMARK["scores"])
 
 
+def collect_ranking(orders: Mapping[str, str]) -> pd.DataFrame:
+    """Return the scores of ``ranking``, which judge the very order that ``snakemake rank`` gave.
+
+    ``orders``: task -> its table ``order``. A score is minus the rank; what has no rank failed.
+    """
+
+    def rows(task: str, file: str) -> pd.DataFrame:
+        order = read_table(file, RANK["order"], "order")
+        ranked = order["rank"].notna()
+        return order.assign(
+            measure="ranking",
+            method="ranking",
+            task=task,
+            group="",
+            score=-order["rank"],
+            status=ranked.map({True: "ok", False: "failed"}),
+            reason=order["reason"].where(~ranked, ""),
+            notes="{}",
+        ).reindex(columns=BENCHMARK["scores"].names)
+
+    return pd.concat([rows(task, file) for task, file in orders.items()], ignore_index=True)
+
+
 def name_scored(protocol: Protocol, held_out: bool, can_evaluate: bool) -> str:
     """Return which samples a measure scores: ``test``, ``held out`` (of the training samples) or ``train``."""
     if can_evaluate and protocol.scores_test_set(held_out):
@@ -96,7 +120,7 @@ def describe_protocol(protocol: Protocol, scored_on: str) -> str:
 def collect_measures(
     rows: Iterable[dict], protocol: dict, pooled: list[str], consensus: list[str]
 ) -> pd.DataFrame:
-    """Return a row per measure, then the consensus and the baselines named in ``pooled``."""
+    """Return a row per measure, then the consensus, the ranking and the baselines named in ``pooled``."""
 
     def row(entry: dict) -> dict:
         seen = Protocol(**protocol)
@@ -116,6 +140,7 @@ def collect_measures(
     if "consensus" in pooled:
         of_voters = table.loc[table["measure"].isin(consensus), "scored_on"].unique()
         baselines.loc[baselines["measure"] == "consensus", "scored_on"] = ", ".join(of_voters)
+    baselines.loc[baselines["measure"] == "ranking", "scored_on"] = "train"
     return pd.concat([table, baselines], ignore_index=True)
 
 
@@ -125,12 +150,13 @@ def collect_scored(
     protocol: dict,
     pooled: list[str],
     consensus: list[str],
+    orders: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables ``measures`` and ``scores``, see :func:`collect_measures`."""
-    return {
-        "measures": collect_measures(measures, protocol, pooled, consensus),
-        "scores": collect_scores(scores),
-    }
+    """Return the tables ``measures`` and ``scores``, see :func:`collect_measures` and :func:`collect_ranking`."""
+    table = collect_scores(scores)
+    if orders:
+        table = pd.concat([table, collect_ranking(orders)], ignore_index=True)
+    return {"measures": collect_measures(measures, protocol, pooled, consensus), "scores": table}
 
 
 def collect_benchmark(

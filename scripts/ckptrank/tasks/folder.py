@@ -2,15 +2,18 @@
 
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import find_groups, number_labels, split_rows
-from ckptrank.tasks.task import TaskData
+from ckptrank.tasks.splits import find_left_out, find_split
+from ckptrank.tasks.task import TaskData, listing
 
 logger = logging.getLogger("ckptrank")
+HIDDEN = (".", "__MACOSX")
 SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm",
     ".pnm", ".jp2", ".tga", ".avif",
@@ -21,15 +24,24 @@ def load(definition: dict) -> TaskData:
     """Load ``{"source": "folder", "path": ...}``.
 
     ``path``: a folder, or an archive (.zip, .tar.gz, ...) by path or address, whose ``sha256`` may be
-    given. With a folder ``train`` and a folder ``test`` in it (other names by those two fields), each
-    holds a subfolder per class. Without them the class folders lie in ``path`` itself and
-    ``test_fraction`` of each class is held out, chosen by ``seed``; ``group_pattern`` keeps those images together
-    in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). Files that have no suffix of an
-    image are passed over. Raises :class:`PairFault` naming the folder that is wrong.
+    given. With folders of a training and a test set in it, each holds a subfolder per class: those that
+    the fields ``train`` and ``test`` name, else ``train`` and ``test``, or ``val`` where there is no
+    ``test``, in any spelling of :mod:`ckptrank.tasks.splits`. Without them the class folders lie in ``path``
+    itself and ``test_fraction`` of each class is held out, chosen by ``seed``; ``group_pattern`` keeps those images
+    together in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). Hidden files, files
+    that have no suffix of an image and empty folders are passed over. Raises :class:`PairFault` naming the
+    folder that is wrong.
     """
     root = find_root(locate(definition["path"], definition.get("sha256")))
-    splits = [definition.get(split, split) for split in ("train", "test")]
+    inside = [path.name for path in _subfolders(root)]
+    found = find_split(inside) or ("train", "test")
+    splits = [
+        definition.get(name, usual) for name, usual in zip(("train", "test"), found, strict=True)
+    ]
     present = [(root / name).is_dir() for name in splits]
+    left_out = [name for name in find_left_out(inside) if all(present) and name not in splits]
+    if left_out:
+        logger.warning("%s: left out %s, for there is a test set", root, listing(left_out))
     if all(present):
         if "test_fraction" in definition:
             raise PairFault(
@@ -76,17 +88,21 @@ def find_root(folder: Path) -> Path:
 def scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
     """Return the images below ``folder`` (paths, sorted), the class of each, and all classes.
 
-    An image's class is the first folder of its path; empty folders count as classes without images.
+    An image's class is the first folder of its path; one without images is no class. Hidden files and
+    folders (``._IMG_1.JPG``, ``.ipynb_checkpoints``) are not looked at.
     """
     paths, names, passed = [], [], 0
-    classes = [path.name for path in _subfolders(folder)]
-    for name in classes:
+    for name in [path.name for path in _subfolders(folder)]:
         for place, folders, files in os.walk(folder / name):
-            folders.sort()
-            images = sorted(file for file in files if file.lower().endswith(SUFFIXES))
-            passed += len(files) - len(images)
+            folders[:] = sorted(each for each in folders if not each.startswith(HIDDEN))
+            shown = sorted(file for file in files if not file.startswith(HIDDEN))
+            images = [file for file in shown if file.lower().endswith(SUFFIXES)]
+            passed += len(shown) - len(images)
             paths += [os.path.relpath(os.path.join(place, file), folder) for file in images]
             names += [name] * len(images)
+    classes = sorted(set(names))
+    if empty := find_empty(folder, classes):
+        logger.warning("%s: %s without images, no class", folder, listing(empty))
     if not paths:
         raise PairFault(f"{folder}: holds no class folders with images")
     if passed:
@@ -96,13 +112,17 @@ def scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
     return paths, names, classes
 
 
+def find_empty(folder: Path, classes: Collection[str]) -> list[str]:
+    """Return the folders that :func:`scan` took for no class."""
+    return [path.name for path in _subfolders(folder) if path.name not in classes]
+
+
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_dir() and not path.name.startswith((".", "__MACOSX"))
+        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN)
     )
 
 
 def _has_images(folder: Path) -> bool:
-    return any(path.name.lower().endswith(SUFFIXES) for path in folder.iterdir())
+    names = [path.name.lower() for path in folder.iterdir() if not path.name.startswith(HIDDEN)]
+    return any(name.endswith(SUFFIXES) for name in names)

@@ -166,7 +166,7 @@ def _check_references(config: dict) -> list[str]:
 
     need("select.tasks", select["tasks"], "tasks")
     need("select.groups", select["groups"], "groups")
-    need("select.measures", select["measures"], "measures", ("consensus",))
+    need("select.measures", select["measures"], "measures", ("consensus", "ranking"))
     need("nleep_grid.groups", config["nleep_grid"]["groups"], "groups")
     need("rank.measures", config["rank"]["measures"], "measures")
     caps = [stage["samples_per_class"] for stage in config["rank"]["budget"]]
@@ -221,7 +221,7 @@ def _check_references(config: dict) -> list[str]:
     evaluation = config["evaluation"]
     for family, tasks in evaluation["families"].items():
         need(f"evaluation.families.{family}", tasks, "tasks")
-    selected = [name for name in select["measures"] if name != "consensus"]
+    selected = [name for name in select["measures"] if name not in ("consensus", "ranking")]
     if "consensus" in select["measures"]:
         faults += [
             f"evaluation.consensus: {name!r} is not in select.measures"

@@ -22,6 +22,9 @@ EVALUATION_TABLES = (
     *("checkpoints", "tasks", "ground_truth", "measures", "scores", "metrics", "summary"),
 )
 NLEEP_GRID = "nleep_grid"
+RANKING = "ranking"
+# What may be selected as a measure and is made of other scores: the mean rank, and the order that `rank` gives.
+MADE_OF_OTHERS = ("consensus", RANKING)
 LARGER = (
     "scenes",
 )  # of the built-in tasks: larger than the images that the built-in networks learn from
@@ -88,10 +91,10 @@ def distinct(names: Iterable[str]) -> list[str]:
 
 
 def list_score_jobs(config: dict, names: Iterable[str]) -> list[ScoreJob]:
-    """Return a job per method of the named measures; the consensus has none, it is made of other scores."""
+    """Return a job per method of the named measures; what is made of other scores has none."""
     jobs: dict[str, ScoreJob] = {}
     for name in names:
-        if name == "consensus":
+        if name in MADE_OF_OTHERS:
             continue
         measure = config["measures"][name]
         method = measure["method"]
@@ -393,10 +396,15 @@ class Plan:
 
     @property
     def pooled(self) -> list[str]:
-        """The rows of the tables that are worked out for a whole group: the consensus, then the baselines."""
+        """The rows of the tables that no job of a pair scores: what is made of other scores, then the baselines."""
         select = self.config["select"]
-        consensus = [name for name in select["measures"] if name == "consensus"]
-        return [*consensus, *select["baselines"]]
+        made = [name for name in select["measures"] if name in MADE_OF_OTHERS]
+        return [*made, *select["baselines"]]
+
+    @property
+    def ordered_tasks(self) -> list[str]:
+        """The tasks whose order by `rank` is judged: all where it is selected, else none."""
+        return self.tasks if RANKING in self.config["select"]["measures"] else []
 
     @property
     def families(self) -> dict[str, list[str]]:

@@ -7,11 +7,15 @@ from ckptrank.evaluation.collect import (
     collect_checkpoints,
     collect_ground_truth,
     collect_measures,
+    collect_ranking,
+    collect_scored,
     collect_scores,
     collect_tasks,
     describe_protocol,
     name_scored,
 )
+from ckptrank.evaluation.columns import RANK
+from ckptrank.evaluation.tables import make_frame, write_frames
 from ckptrank.files.atomic import write_json
 from ckptrank.measures.registry import METHODS
 from ckptrank.scores.protocol import Protocol
@@ -106,6 +110,29 @@ def test_a_measure_says_which_samples_it_scored_and_the_consensus_those_of_its_v
         *("test", "held out", "train", "test", "train", "test, train"),
     ]
     assert table["protocol"][3] == "fitted on training samples, scored on the test set"
+
+
+def test_the_ranking_is_judged_by_the_very_order_that_rank_gave(tmp_path):
+    """Names stay names, ranks become scores, and what has no rank failed with its reason."""
+    order = make_frame(
+        [
+            {"rank": 1, "checkpoint": "001"},
+            {"rank": 2, "checkpoint": "nan"},
+            {"checkpoint": "x", "reason": "no such file"},
+        ],
+        RANK["order"],
+    )
+    write_frames({"order": tmp_path / "order.csv"}, {"order": order}, RANK)
+    orders = {"t": str(tmp_path / "order.csv")}
+    rows = collect_ranking(orders)
+    assert rows["checkpoint"].tolist() == ["001", "nan", "x"]
+    assert rows["score"].tolist()[:2] == [-1.0, -2.0]
+    assert rows["status"].tolist() == ["ok", "ok", "failed"]
+    assert rows["reason"].tolist() == ["", "", "no such file"]
+    protocol = {"score_on": "train", "samples_per_class": None}
+    tables = collect_scored([], [], protocol, ["ranking", "random"], [], orders)
+    assert tables["scores"]["measure"].unique().tolist() == ["ranking"]
+    assert tables["measures"]["scored_on"].tolist() == ["train", ""]
 
 
 PROBE, LEEP, LFC = ((METHODS[name].held_out, METHODS[name].can_evaluate)

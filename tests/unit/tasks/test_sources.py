@@ -65,10 +65,31 @@ def test_a_folder_with_train_and_test(folder):
 
 
 def test_other_names_of_the_two_folders(folder):
-    (folder / "test").rename(folder / "val")
-    assert len(load_folder(folder, test="val").test_labels) == 2
+    (folder / "test").rename(folder / "later")
+    assert len(load_folder(folder, test="later").test_labels) == 2
     with pytest.raises(PairFault, match="has no folder 'test'; give `test_fraction`"):
         load_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("Train", "Test"), ("train", "val"), ("training", "Validation")]
+)
+def test_usual_names_of_the_two_folders_are_understood(folder, train, test):
+    (folder / "train").rename(folder / "moved")
+    (folder / "moved").rename(folder / train)
+    (folder / "test").rename(folder / "later")
+    (folder / "later").rename(folder / test)
+    task = load_folder(folder)
+    assert task.classes == ("cat", "dog")
+    assert (len(task.train_labels), len(task.test_labels)) == (5, 2)
+
+
+def test_a_validation_set_beside_a_test_set_is_left_out(folder, caplog):
+    write(folder / "val/cat/0.png", 50)
+    task = load_folder(folder)
+    assert (len(task.train_labels), len(task.test_labels)) == (5, 2)
+    assert "left out 'val'" in caplog.text
+    assert len(load_folder(folder, test="val").test_labels) == 1
 
 
 def test_what_is_no_image_or_hidden_is_passed_over(folder, caplog):
@@ -76,10 +97,14 @@ def test_what_is_no_image_or_hidden_is_passed_over(folder, caplog):
     (folder / "train/.thumbnails").mkdir()
     write(folder / "train/.thumbnails/0.png")
     write(folder / "train/dog/deeper/9.PNG".lower(), 99)
+    write(folder / "train/cat/.ipynb_checkpoints/0.png")
+    (folder / "train/cat/._0.png").write_bytes(b"of a Mac")
+    (folder / "train/fish").mkdir()
     task = load_folder(folder)
     assert task.classes == ("cat", "dog")
     assert task.train_images.paths[-1] == "dog/deeper/9.png"
     assert "passed over 1 files" in caplog.text
+    assert "'fish' without images, no class" in caplog.text
 
 
 def test_a_class_folder_may_be_a_link(folder, tmp_path):
@@ -187,19 +212,48 @@ def test_a_manifest_without_splits_is_split(folder):
         load_manifest(path)
 
 
+def test_a_manifest_of_a_spreadsheet(folder):
+    """Semicolons, other names of the columns and other words for the splits."""
+    path = write_manifest(
+        folder / "list.csv",
+        "File; Species;Part\ntrain/cat/0.png;Katze, klein;Train\ntrain/dog/0.png;Hund;train\n"
+        "test/dog/0.png;Hund;Val\n",
+    )
+    named = {"path_column": "File", "label_column": "Species", "split_column": "Part"}
+    task = load_manifest(path, **named)
+    assert task.classes == ("Hund", "Katze, klein")
+    assert task.test_labels.tolist() == [0]
+    with pytest.raises(PairFault, match="no column path, label; it has File, Species, Part"):
+        load_manifest(path)
+
+
+def test_another_encoding_is_a_fault_with_its_line(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes("path,label,split\na,x,train\nb,Bär,test\n".encode("latin-1"))
+    with pytest.raises(PairFault, match=r"list\.csv, line 3: is not in UTF-8"):
+        load_manifest(path)
+
+
+def test_validation_rows_beside_test_rows_are_left_out(tmp_path):
+    rows = "a,x,train\nb,y,train\nc,x,val\nd,y,test\ne,x,test\n"
+    task = load_manifest(write_manifest(tmp_path / "list.csv", f"path,label,split\n{rows}"))
+    assert task.train_labels.tolist() == [0, 1]
+    assert task.test_images.paths == ("d", "e")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("path,split\na,train\n", "has no column label"),
-        ("", "has no column label, path"),
+        ("", "has no column path, label"),
         ("path,label,split\n", "has no rows"),
         (
-            "path,label,split\na,x,train\nb,y,val\n",
-            "line 3: split is 'val', expected train or test",
+            "path,label,split\na,x,train\nb,y,Later\n",
+            "line 3: split is 'Later', expected train and test, or val",
         ),
         ("path,label,split\na,x\n", "line 2: not as many fields"),
         ("path,label,split\na,x,train,b\n", "line 2: not as many fields"),
-        ("path,label,split\na,x,train\nb,y,train\n", "test_images: the split is empty"),
+        ("path,label,split\na,x,train\nb,y,train\n", "split is train everywhere"),
     ],
 )
 def test_faults_of_a_manifest_are_named_with_their_line(tmp_path, text, message):

@@ -56,6 +56,17 @@ def test_a_folder_that_is_split_already(tmp_path):
     assert "test_fraction" not in read(tmp_path / "run" / "config.yaml")["tasks"]["flowers"]
 
 
+def test_a_validation_set_is_the_test_set_and_empty_folders_are_told(tmp_path, capsys):
+    images = tmp_path / "flowers"
+    make_images(images / "Train", rose=20, iris=20, tulip=0)
+    make_images(images / "val", rose=3, iris=2)
+    assert main(["new", str(tmp_path / "run"), "--images", str(images)]) == 0
+    told = capsys.readouterr().out
+    assert "2 classes; 40 train + 5 test images" in told
+    assert "Mind: no images in 'Train/tulip': left out." in told
+    assert "test_fraction" not in read(tmp_path / "run" / "config.yaml")["tasks"]["flowers"]
+
+
 def test_without_a_place_the_images_lie_in_the_run_itself(tmp_path):
     make_images(tmp_path / "birds" / "images", wren=12, robin=12)
     assert main(["new", str(tmp_path / "birds")]) == 0

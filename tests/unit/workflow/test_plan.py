@@ -153,6 +153,15 @@ def test_one_job_per_method_scores_all_its_measures():
     ]
 
 
+def test_the_order_of_rank_is_judged_where_it_is_selected():
+    select = load("presets/smoke.yaml")["select"]
+    plan = make_plan(select=select | {"measures": [*select["measures"], "ranking"]})
+    assert "ranking" in plan.pooled
+    assert plan.ordered_tasks == plan.tasks
+    assert all("ranking" not in job.measures for job in plan.measure_jobs)
+    assert make_plan().ordered_tasks == []
+
+
 def test_measures_of_one_method_that_score_other_samples_share_its_job():
     (job,) = list_score_jobs(load("config.yaml"), ["nleep", "nleep_test"])
     assert job.name == "nleep"
