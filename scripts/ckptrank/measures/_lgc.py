@@ -186,7 +186,7 @@ class _Tap:
             self.input = arguments[0].detach()
             self.output = result.detach().requires_grad_()
             torch.set_grad_enabled(True)  # from here on; the end of no_grad below undoes it
-            return self.output
+            return self.output.clone()  # an activation in place may follow
 
         hook = module.register_forward_hook(cut)
         try:

@@ -277,3 +277,14 @@ def test_operations_hold_the_backward_passes_after_the_layer(
     with recording() as record:
         lgc(network, TRAIN, device=CPU, forward_flops=1e6, layer=layer, output=output)
     assert record.flops == 18 * (1e6 + backward)
+
+
+def test_an_activation_in_place_after_the_layer_changes_nothing():
+    """As MobileNet v3 ends: a convolution of the pooled map, then hard-swish."""
+    scores = []
+    for in_place in (False, True):
+        torch.manual_seed(0)
+        pool = [nn.AdaptiveAvgPool2d(1), nn.Conv2d(6, 5, 1), nn.Hardswish(inplace=in_place)]
+        backbone = nn.Sequential(nn.Conv2d(3, 6, 3, 2), nn.ReLU(), *pool, nn.Flatten())
+        scores.append(lgc(Network(backbone, 5, None, PREPROCESSING).eval(), TRAIN, device=CPU))
+    assert scores[0] == scores[1]
