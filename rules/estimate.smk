@@ -16,7 +16,7 @@ rule estimate:
         runtime=runtime(10),
     params:
         plans={
-            title: each.estimate_of(gpu=USES_GPU, local=workflow.local_exec)
+            title: each.estimate_of(on_gpu=USES_GPU, local=workflow.local_exec)
             for title, each in estimated.items()
         },
     script:

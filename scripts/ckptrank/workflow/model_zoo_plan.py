@@ -204,7 +204,7 @@ class ModelZooPlan:
             for task in self.tasks_with_cap(cap)
         ]
 
-    def estimate_of(self, *, gpu: bool, local: bool) -> dict:
+    def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
         """Return the fields of ``ckptrank.workflow.estimate.Plan``, of the scores with the first cap."""
         config = self.plan.config
         runs = {
@@ -218,7 +218,7 @@ class ModelZooPlan:
             "sweep": sweep,
             "measures": costs_of_methods(self.jobs(self.main_cap)),
             "pretraining": {run: config["pretraining"][run] for run in sorted(runs - {None})},
-            "gpu": gpu,
+            "gpu": on_gpu,
             "local": local,
             "groups": len(self.pools),
             "tasks_per_job": self.entry["tasks_per_job"],

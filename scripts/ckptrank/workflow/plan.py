@@ -355,7 +355,7 @@ class Plan:
             for checkpoint in self.ranked()
         ]
 
-    def estimate_of(self, *, gpu: bool, local: bool) -> dict:
+    def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
         """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
         pretraining = self.config["pretraining"]
         runs = {self.config["checkpoints"][name].get("run") for name in self.tuned}
@@ -366,7 +366,7 @@ class Plan:
             "sweep": self.config["finetune"],
             "measures": costs_of_methods(self.score_jobs),
             "pretraining": {run: pretraining[run] for run in pretraining if run in runs},
-            "gpu": gpu,
+            "gpu": on_gpu,
             "local": local,
             "groups": len(self.groups),
             "fitted": len(self.images(product(self.tasks, self.tuned))),
