@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -36,6 +37,8 @@ include: "rules/estimate.smk"
 
 # Jobs of this machine and this Python start by a fork of a process that has imported what they import.
 onstart:
+    if told := use_what_answers(workflow.executor_settings):
+        print(told, file=sys.stderr)
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         shell.prefix(start_fork_server())
 
