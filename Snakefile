@@ -35,12 +35,16 @@ include: "rules/report.smk"
 include: "rules/estimate.smk"
 
 
-# Jobs of this machine and this Python start by a fork of a process that has imported what they import.
 onstart:
     if told := use_what_answers(workflow.executor_settings):
         print(told, file=sys.stderr)
-    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-        shell.prefix(start_fork_server())
+    if workflow.local_exec:
+        # There is no rate of submission to keep here. For its sake Snakemake 9 goes through all ready jobs once more a
+        # second after each time that it did, and so without end: with thousands of jobs a core did little else.
+        workflow.scheduler.job_rate_limiter = None
+        # Jobs of this Python start by a fork of a process that has imported what they import.
+        if not workflow.deployment_settings.deployment_method:
+            shell.prefix(start_fork_server())
 
 
 rule all:

@@ -137,10 +137,10 @@ for view in detection.entry["views"]:
 
 rule collect_detection:
     input:
+        **detection.score_files(),
         checkpoints=expand(paths.CHECKPOINT, checkpoint=detection.tuned),
         tasks=expand(paths.TASK, task=detection.tasks),
         ground_truth=detection.ground_truth_files(),
-        **detection.score_files(),
     output:
         **detection.table_files(),
     log:

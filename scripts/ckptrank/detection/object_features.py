@@ -72,7 +72,8 @@ def extract_objects(
             with chosen.autocast():
                 _extract_split(maps, transform, split, data, writer, batch_size, device)
         writer.set_attributes(
-            **{key: card[key] for key in ("sha256", "parameters", "forward_flops")},
+            **{key: card[key] for key in ("parameters", "forward_flops")},
+            sha256=card["sha256"] or "",  # random weights have none
             feature_layer=f"{maps.stages[-1].name}, RoIAlign in the box of an object",
             preprocessing={
                 **network.preprocessing.to_dict(),

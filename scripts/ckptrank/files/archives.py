@@ -22,15 +22,19 @@ MOST_FILES = 5_000_000
 def locate(path: str, digest: str | None = None) -> Path:
     """Return the local folder or file of a task's ``path``; archives are fetched and unpacked.
 
-    ``path``: a folder, a file, an archive, or the address of one. ``digest``: its SHA-256. Raises
-    :class:`PairFault` when there is nothing, or when an address that is not a file's has no digest.
+    ``path``: a folder, a file, an archive, or the address of one. ``digest``: its SHA-256; without one an
+    address is trusted with a warning that states the hash. Raises :class:`PairFault` when there is nothing.
     """
     if "://" not in path:
         local = Path(path).expanduser()
     else:
-        if digest is None and not path.startswith("file://"):
-            logger.warning("%s: no sha256 is given, so the download cannot be verified", path)
         local = download(path, digest)
+        if digest is None and not path.startswith("file://"):
+            logger.warning(
+                "%s: no sha256 is given, so the download cannot be verified; this file has %s",
+                path,
+                sha256_of(local),
+            )
     if local.is_file() and local.name.lower().endswith(SUFFIXES):
         return unpack(local)
     if not local.exists():

@@ -23,7 +23,7 @@ class Advice:
 
     ``take``: the checkpoint. ``first``: the first of the order. ``by_cost``: it is another, the cheapest that is
     expected to be as good. ``as_good``: how many are, itself included. ``gap``: what it is expected to reach less
-    than the first; ``largest_gap``: how far any of those as good is from it; ``error``: one standard error of such
+    than the first; ``largest_gap``: the most that one of those as good is behind it; ``error``: one standard error of such
     a difference; ``noise``: the difference that the test images just show. Fractions; None where none is as good.
     ``probe``: the highest of the probe's accuracies where that is near the ceiling, else None.
     """
@@ -70,7 +70,7 @@ def advise(order: pd.DataFrame, probes: pd.Series, test_samples: int) -> Advice 
         by_cost=cheapest != first,
         as_good=len(costs),
         gap=float(ranked.loc[cheapest, "gap"]),
-        largest_gap=float(others["gap"].abs().max()),
+        largest_gap=max(0.0, float(others["gap"].max())),
         error=float(others["gap_sd"].median()),
         noise=noise,
         probe=probe,

@@ -13,9 +13,12 @@ MANY_CLASSES = 100
 SHARE_OF_TWINS = 1  # per cent: of photos on one plain ground a few always look alike
 
 
-def warn_of_images(labels: np.ndarray, test_labels: np.ndarray) -> list[str]:
-    """Return the warnings about a task of these labels, classes (N,) or a 0/1 matrix (N, C)."""
-    sizes, tested = _count(labels), len(test_labels)
+def warn_of_images(labels: np.ndarray, tested: int) -> list[str]:
+    """Return the warnings about a task of these training labels and so many test images.
+
+    ``labels``: classes (N,) or a 0/1 matrix (N, C).
+    """
+    sizes = _count(labels)
     smallest, largest = int(sizes.min()), int(sizes.max())
     warnings = []
     if largest >= IMBALANCED * smallest:

@@ -173,7 +173,7 @@ def rank_task(
         labels = stored.labels("train")
         about["warnings"] = [
             *stored.facts["warnings"],
-            *warn_of_images(labels, stored.labels("test")),
+            *warn_of_images(labels, stored.facts["test_samples"]),
             *warn_of_twins(read_json(files.twins)),
             *warn_of_differences(cards),
         ]
@@ -199,17 +199,18 @@ def _add_error(
 ) -> tuple[pd.DataFrame, MeasureError | None]:
     """Return the order with the measures' own error in its intervals, gaps and ties; and that error.
 
-    Only those that reached the last stage are compared. Of several labels an image no benchmark knows anything.
+    Of equal ranks the one of higher expected accuracy comes first. Only those that reached the last stage are compared. Of several labels an image no benchmark knows anything.
     """
     last = scores[scores["stage"] == LAST]
     table = last.pivot(index="checkpoint", columns="measure", values="score")
     error = learn_error(read_benchmark(), list(table))
     if error is None or task.facts["multi_label"] or order["rank"].isna().all():
         return order, None
-    voters = [name for name in table if name in RANK["benchmark"].columns]
-    gaps = expect_gaps(
-        error, table[voters], order["checkpoint"].iloc[0], task.facts["test_samples"]
-    )
+    table = table[[name for name in table if name in RANK["benchmark"].columns]]
+    order["expected"] = order["checkpoint"].map(error.predict(table))
+    order = order.sort_values(["rank", "expected"], ascending=[True, False], kind="stable")
+    first = order["checkpoint"].iloc[0]
+    gaps = expect_gaps(error, table, first, task.facts["test_samples"])
     order = order.join(gaps, on="checkpoint")
     order["rank_low"] = np.fmin(order["rank_low"], order["place_low"])
     order["rank_high"] = np.fmax(order["rank_high"], order["place_high"])

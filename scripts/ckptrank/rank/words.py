@@ -39,7 +39,7 @@ def say_by_cost(order: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -
     images = counted(int(facts["test_samples"]), "test image")
     return {
         "why": f"{why}. {advice['as_good']} of {len(rows)} checkpoints are expected within "
-        f"{points(advice['largest_gap'])} of the first; the measures are off by as much (one standard error: "
+        f"{points(advice['largest_gap'])} of the first; the measures are off by as much or more (one standard error: "
         f"{points(advice['error'])}), and {images} could not show it (± {points(advice['noise'])})",
         "costs": f"{costs[0]}; {names[advice['first']]}, the first of the order, {costs[1]}",
     }

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from ckptrank.errors import PairFault
@@ -166,6 +165,8 @@ def _check_box(
 
 def save_objects(folder: Path, splits: dict[str, Objects]) -> None:
     """Write the objects of both splits into the folder of a prepared task."""
+    import h5py
+
     with atomic_path(folder / FILE) as temporary, h5py.File(temporary, "w") as file:
         for split, objects in splits.items():
             group = file.create_group(split)
@@ -183,6 +184,8 @@ def read_objects(folder: Path, split: str) -> Objects:
 
     Raises :class:`PairFault` where the task has none, for it only says which classes an image has.
     """
+    import h5py
+
     if not (folder / FILE).is_file():
         raise PairFault(
             f"{folder.name}: its images have no boxes; detection needs a source that has"

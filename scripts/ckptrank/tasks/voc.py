@@ -15,10 +15,10 @@ from ckptrank.files.downloads import cache_folder, is_transient, retry
 from ckptrank.tasks.annotated import AnnotatedImage, make_task
 from ckptrank.tasks.folder import SUFFIXES
 from ckptrank.tasks.image_sizes import read_size
+from ckptrank.tasks.layouts import PARTS, find_layout, is_layout, list_sets
 from ckptrank.tasks.objects import Annotation, Faults
 from ckptrank.tasks.task import TaskData
 
-PARTS = ("JPEGImages", "Annotations")
 BORDER = 255  # of an object's mask: counted neither as the object nor as the ground
 
 
@@ -49,18 +49,6 @@ def load(definition: dict) -> TaskData:
 _SETS = {"train": "trainval", "test": "test"}
 
 
-def find_layout(folder: Path, part: str = "") -> Path | None:
-    """Return the folder, at or just below ``folder``, whose ``part`` has VOC's layout; None where there is none."""
-    places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
-    return next((place for place in places if _is_layout(place / part)), None)
-
-
-def list_sets(layout: Path, masks: bool = False) -> list[str]:
-    """Return the names of the sets of images that there are lists of."""
-    lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
-    return sorted(path.stem for path in lists.glob("*.txt"))
-
-
 def _find_root(definition: dict) -> Path:
     if definition.get("download"):
         return _download(definition)
@@ -69,10 +57,6 @@ def _find_root(definition: dict) -> Path:
     root = locate(definition["path"], definition.get("sha256"))
     first = _as_list(definition.get("train", _SETS["train"]))[0]
     return find_layout(root, first.rpartition("/")[0]) or root
-
-
-def _is_layout(folder: Path) -> bool:
-    return all((folder / part).is_dir() for part in PARTS)
 
 
 def _as_list(names: str | Sequence[str]) -> list[str]:
@@ -106,7 +90,7 @@ def _read_sets(
     for name in names:
         folder, _, listed = name.rpartition("/")
         layout = root / folder
-        if not _is_layout(layout):
+        if not is_layout(layout):
             raise PairFault(f"{layout}: has no folders {' and '.join(PARTS)}")
         for image in _list_images(layout, listed, masks):
             read = _read_image(layout, image, masks, faults)

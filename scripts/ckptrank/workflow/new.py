@@ -1,4 +1,4 @@
-"""Write a commented starter config for a folder of images: presets/my_images.yaml, filled in."""
+"""Write a commented starter config for a folder of images, or annotated ones: presets/my_images.yaml, filled in."""
 
 import argparse
 import json
@@ -7,18 +7,24 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import SUFFIXES as ARCHIVES
 from ckptrank.files.archives import locate
 from ckptrank.tasks.folder import SUFFIXES, find_empty, find_root, scan
+from ckptrank.tasks.layouts import find_layout
 from ckptrank.tasks.splits import find_split
 from ckptrank.tasks.task import listing
+
+if TYPE_CHECKING:
+    from ckptrank.workflow.new_objects import ObjectLook
 
 HELP = "write a commented starter config for a folder of images"
 TEMPLATE = Path(__file__).with_name("my_images.yaml")
 NAME = "my_images"
 FEW = 10
+HELD_OUT = 0.2
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,49 @@ class Look:
     def training(self) -> Counter:
         return self.counts["train" if self.is_split else "all"]
 
+    @property
+    def images(self) -> int:
+        return sum(counts.total() for counts in self.counts.values())
+
+    def describe(self) -> list[str]:
+        """Return the facts about the images, in words."""
+        ordered = self.training.most_common()
+        parts = [f"{sum(counts.values()):,} {split}" for split, counts in self.counts.items()]
+        words = " + ".join(parts) if self.is_split else f"{sum(self.training.values()):,}"
+        (most, high), (least, low) = ordered[0], ordered[-1]
+        return [
+            f"{len(ordered)} classes",
+            f"{words} images",
+            f"most of {most!r} ({high:,}), fewest of {least!r} ({low:,})",
+        ]
+
+    def warn(self) -> list[str]:
+        warnings = warn_of_few(self.training)
+        if self.empty:
+            warnings.append(f"no images in {listing(self.empty)}: left out")
+        if self.is_split:
+            unseen = sorted(self.training.keys() - self.counts["test"].keys())
+            if unseen:
+                warnings.append(f"no test image of {listing(unseen)}")
+        return warnings
+
+    def define(self, place: str) -> dict:
+        """Return the definition of the task that the images at a place are."""
+        split = {} if self.is_split else {"test_fraction": HELD_OUT}
+        return {"source": "folder", "path": place, **split}
+
+    def adapt(self, text: str, name: str) -> str:
+        """Return the config of the task ``name`` with what its kind asks for."""
+        return text
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to write config.yaml")
     parser.add_argument(
         "--images",
         metavar="FOLDER",
-        help="the images: a folder (or an archive of it) with a subfolder per class; default: DIR/images",
+        help="the images: a folder (or an archive of it) with a subfolder per class, or of Pascal VOC's layout, or an "
+        "annotation file in COCO's format; default: DIR/images",
     )
 
 
@@ -62,15 +104,15 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"  make rank PRESET={quote(target)}")
 
 
-def write_config(target: Path, given: str, name: str) -> Look:
+def write_config(target: Path, given: str, name: str) -> "Look | ObjectLook":
     """Write the starter config of the images ``given`` as a task ``name``; print and return what they are."""
     found = look(given)
     place = locate_images(given)
     text = fill_in(TEMPLATE.read_text(encoding="utf-8"), target, name, place, found)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
-    print(f"{place}: {'; '.join(describe(found))}.")
-    for warning in warn(found):
+    print(f"{place}: {'; '.join(found.describe())}.")
+    for warning in found.warn():
         print(f"Mind: {warning}.")
     return found
 
@@ -80,8 +122,14 @@ def locate_images(given: str) -> str:
     return given if "://" in given else str(Path(given).expanduser().resolve())
 
 
-def look(given: str) -> Look:
+def look(given: str) -> "Look | ObjectLook":
     """Return what the images are; raise :class:`PairFault` when they cannot be a task."""
+    if has_objects(given):
+        from ckptrank.workflow.new_objects import (
+            look_for_objects,
+        )  # reads images, which takes more packages
+
+        return look_for_objects(given)
     root = find_root(locate(given))
     split = find_split(path.name for path in root.iterdir() if path.is_dir())
     if split:
@@ -113,58 +161,51 @@ def look(given: str) -> Look:
     return found
 
 
-def describe(found: Look) -> list[str]:
-    """Return the facts about the images, in words."""
-    ordered = found.training.most_common()
-    parts = [f"{sum(counts.values()):,} {split}" for split, counts in found.counts.items()]
-    words = " + ".join(parts) if found.is_split else f"{sum(found.training.values()):,}"
-    (most, high), (least, low) = ordered[0], ordered[-1]
-    return [
-        f"{len(ordered)} classes",
-        f"{words} images",
-        f"most of {most!r} ({high:,}), fewest of {least!r} ({low:,})",
-    ]
+def has_objects(given: str) -> bool:
+    """Whether images come with boxes: a file in COCO's format, or a folder of Pascal VOC's layout."""
+    if given.lower().endswith(".json"):
+        return True
+    root = locate(given)
+    return root.is_dir() and find_layout(root) is not None
 
 
-def warn(found: Look) -> list[str]:
-    few = sorted(name for name, count in found.training.items() if count < FEW)
-    warnings = []
-    if few:
-        warnings.append(f"fewer than {FEW} training images of {listing(few)}: ranks will be unsure")
-    if found.empty:
-        warnings.append(f"no images in {listing(found.empty)}: left out")
-    if found.is_split:
-        unseen = sorted(found.training.keys() - found.counts["test"].keys())
-        if unseen:
-            warnings.append(f"no test image of {listing(unseen)}")
-    return warnings
+def warn_of_few(training: Counter) -> list[str]:
+    few = sorted(name for name, count in training.items() if count < FEW)
+    if not few:
+        return []
+    return [f"fewer than {FEW} training images of {listing(few)}: ranks will be unsure"]
 
 
 def make_name(place: str) -> str:
     """Return a name that results are filed under, from the last part of a path or address."""
     last = Path(place.rstrip("/")).name or NAME
-    for suffix in sorted(ARCHIVES, key=len, reverse=True):
+    for suffix in sorted((*ARCHIVES, ".json"), key=len, reverse=True):
         last = last[: -len(suffix)] if last.lower().endswith(suffix) else last
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", last).strip("_-")[:60]
     return name if re.match(r"[A-Za-z0-9]", name) else NAME
 
 
-def fill_in(text: str, target: Path, name: str, place: str, found: Look) -> str:
-    """Return the template with the name, path and split of a task, and the facts about it."""
-    facts = [*describe(found), *warn(found)]
+def fill_in(text: str, target: Path, name: str, place: str, found: "Look | ObjectLook") -> str:
+    """Return the template with the name and the definition of a task, and the facts about it."""
+    facts = [*found.describe(), *found.warn()]
     comments = "".join(f"    # {fact}\n" for fact in facts)
-    split = "" if found.is_split else "    test_fraction: 0.2 # of each class, held out\n"
+    definition = found.define(place)
+    fields = [f"    {key}: {json.dumps(value)}" for key, value in definition.items()]
+    notes = {"test_fraction": " # of each class, held out"}
+    lines = [f"{line}{notes.get(key, '')}\n" for key, line in zip(definition, fields, strict=True)]
+    source, location, *further = lines
     edits = [
         (r"\A# Which [^\n]*\n", "# Which checkpoints to fine-tune on these images?\n"),
-        (r"    path: [^\n]*\n    test_fraction: [^\n]*\n", f"    path: {json.dumps(place)}\n{comments}{split}"),
+        (r"    source: folder\n", source),
+        (r"    path: [^\n]*\n    test_fraction: [^\n]*\n", location + comments + "".join(further)),
         (r"title: My images\n", f"title: {json.dumps(name)}\n"),
         (rf"\[{NAME}\]", f"[{name}]"),
         (rf"\n  {NAME}:\n", f"\n  {name}:\n"),
         (rf"presets/{NAME}\.yaml(?=  )", quote(target)),
-    ]  # fmt: skip
+    ]
     for pattern, new in edits:
         text = re.sub(pattern, lambda _match, new=new: new, text)
-    return text
+    return found.adapt(text, name)
 
 
 def quote(path: Path) -> str:

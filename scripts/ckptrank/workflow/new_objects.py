@@ -1,20 +1,29 @@
 """What ``ckptrank new`` finds in annotated images: a folder of Pascal VOC's layout, or a file in COCO's format."""
 
-import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.sampling import SPLITS
 from ckptrank.tasks import load_task
 from ckptrank.tasks.coco import read_annotations
+from ckptrank.tasks.layouts import find_layout, list_sets
 from ckptrank.tasks.task import TaskData
-from ckptrank.tasks.voc import find_layout, list_sets
+from ckptrank.workflow.new import HELD_OUT, warn_of_few
 
-HELD_OUT = 0.2
-MEASURES = "[linear_converged, logme, lfc]"  # they take images with several labels
+SECTION = """
+# `snakemake detection --configfile ...`: the measures on single objects too and, as ground truth, a light detector
+# fine-tuned on each checkpoint that gives feature maps (docs/detection.md).
+detection:
+  tasks: [{name}]
+  checkpoints: [{checkpoints}]
+  measures: [linear_converged, nleep, logme, lfc, knn]
+"""
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,8 @@ class ObjectLook:
     task: TaskData
 
     @property
-    def training(self) -> Counter:
-        """The training images that have each class."""
-        return Counter(dict(zip(self.task.classes, self.task.class_sizes.tolist(), strict=True)))
+    def images(self) -> int:
+        return sum(len(self.task.labels(split)) for split in SPLITS)
 
     def describe(self) -> list[str]:
         """Return the facts about the images, in words."""
@@ -40,24 +48,32 @@ class ObjectLook:
             f"{len(task.classes)} classes",
             f"{images['train']:,} train + {images['test']:,} test images, {empty:,} without objects",
             f"{objects['train']:,} train + {objects['test']:,} test objects, {masks}",
-            *task.notes,
         ]
 
+    def warn(self) -> list[str]:
+        sizes = zip(self.task.classes, self.task.class_sizes.tolist(), strict=True)
+        return [*warn_of_few(Counter(dict(sizes))), *self.task.notes]
 
-def look_for_objects(given: str) -> ObjectLook | None:
-    """Return what annotated images are ``given``; None where there are images without boxes.
+    def define(self, place: str) -> dict:
+        """Return the definition of the task; its place is that of the annotations."""
+        return self.definition
 
-    ``given``: a folder or an archive of VOC's layout, or an annotation file in COCO's format. Raises
-    :class:`PairFault` when they cannot be a task.
+    def adapt(self, text: str, name: str) -> str:
+        """Return the config without measures of single labels, and with its part about detectors."""
+        text = re.sub(r", h_score\b", "", text)
+        candidates = yaml.safe_load(text)["groups"]["candidates"]["checkpoints"]
+        return text + SECTION.format(name=name, checkpoints=", ".join(candidates))
+
+
+def look_for_objects(given: str) -> ObjectLook:
+    """Return what annotated images are ``given``: a folder or an archive of VOC's layout, or a file in COCO's format.
+
+    Raises :class:`PairFault` when they cannot be a task.
     """
     if given.lower().endswith(".json"):
         return _load(_define_coco(locate(given).resolve()))
-    root = locate(given)
-    layout = find_layout(root) if root.is_dir() else None
-    if layout is None:
-        return None
     place = given if "://" in given else str(Path(given).expanduser().resolve())
-    return _load(_define_voc(place, list_sets(layout)))
+    return _load(_define_voc(place, list_sets(find_layout(locate(given)))))
 
 
 def _load(definition: dict) -> ObjectLook:
@@ -104,24 +120,3 @@ def _find_images(file: Path) -> Path:
         looked = ", ".join(map(str, places[:4]))
         raise PairFault(f"{file}: no image {name!r} in {looked}; write the config by hand")
     return found
-
-
-def list_fields(definition: dict) -> str:
-    """Return a task's definition as lines of YAML below its name."""
-    return "".join(f"    {key}: {json.dumps(value)}\n" for key, value in definition.items())
-
-
-def write_section(name: str, checkpoints: list[str]) -> str:
-    """Return the config's part about detectors on a task, and what its measures have to be able to take."""
-    return f"""
-# An image has the labels of all objects in it; of the default measures these take that.
-evaluation:
-  consensus: {MEASURES}
-
-# `snakemake detection --configfile ...`: the measures on single objects too and, as ground truth, a light detector
-# fine-tuned on each checkpoint that gives feature maps (docs/detection.md).
-detection:
-  tasks: [{name}]
-  checkpoints: [{", ".join(checkpoints)}]
-  measures: [linear_converged, nleep, logme, lfc, knn]
-"""

@@ -63,8 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    found = look(arguments.images)
-    images = sum(counts.total() for counts in found.counts.values())
+    images = look(arguments.images).images
     cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
     print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
@@ -172,10 +171,19 @@ def _rank(folder: Path, cores: str, *, offline: bool) -> None:
             f"{ROOT}: holds no Snakefile; install ckptrank from a clone (pip install -e .)"
         )
     command = [
-        *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder)),
+        *(
+            sys.executable,
+            "-m",
+            "snakemake",
+            "rank",
+            "-s",
+            str(ROOT / "Snakefile"),
+            "-d",
+            str(folder),
+        ),
         *("--cores", cores, "--workflow-profile", str(ROOT / "profiles" / "default")),
-        *(("--configfile", str(folder / OVERLAY)) if offline else ()),
-        *("--logger", "progress", "rank"),
+        *(("--configfile", str((folder / OVERLAY).resolve())) if offline else ()),
+        *("--logger", "progress"),
     ]
     environment = os.environ | ({"HF_HUB_OFFLINE": "1"} if offline else {})
     done = subprocess.run(command, env=environment)

@@ -43,7 +43,7 @@ class Averages(nn.Module):
 
 
 def test_features_are_the_mean_of_the_map_inside_the_box(tmp_path, monkeypatch):
-    pair = make_pair(tmp_path, train=5, test=3)
+    pair = make_pair(tmp_path)
     preprocessing = Preprocessing(96, (0.0,) * 3, (1.0,) * 3)
     network = Network(Averages(), 3, None, preprocessing)
     monkeypatch.setattr(module, "load_network", lambda folder: network)
@@ -54,13 +54,21 @@ def test_features_are_the_mean_of_the_map_inside_the_box(tmp_path, monkeypatch):
     np.testing.assert_array_equal(features.read("sample_id"), np.arange(len(objects.labels)))
     found = features.read("features")
     assert found.shape == (len(objects.labels), 3)
-    for row, (left, top, right, bottom) in enumerate(objects.boxes.astype(int)):
-        inside = images[objects.images[row], top:bottom, left:right].mean((0, 1)) / 255
-        np.testing.assert_allclose(found[row], inside, atol=0.12)
+    expected = np.stack(
+        [
+            images[image, top:bottom, left:right].mean((0, 1)) / 255
+            for image, (left, top, right, bottom) in zip(
+                objects.images, objects.boxes.astype(int), strict=True
+            )
+        ]
+    )
+    # A box is sampled at a few points of a map of a quarter of the image's size.
+    assert np.abs(found - expected).mean() < 0.06
+    assert np.abs(found - expected).mean() < np.abs(found - expected[::-1]).mean() / 2
 
 
 def test_a_checkpoint_without_maps_leaves_its_reason(tmp_path):
-    pair = make_pair(tmp_path, train=5, test=3)
+    pair = make_pair(tmp_path)
     write(pair, tmp_path / "f.h5", strides=(32, 64))
     with pytest.raises(PairFault, match="gives no feature maps at two of the strides 32, 64"):
         open_features(tmp_path / "f.h5")

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import os
 import tarfile
@@ -34,6 +35,13 @@ def make_zip(path, *members):
         for name, content in members:
             archive.writestr(name, content)
     return path
+
+
+def test_an_address_without_a_hash_is_taken_and_its_hash_told(tmp_path, monkeypatch, caplog):
+    archive = make_zip(tmp_path / "a.zip", ("a/b.txt", b"b"))
+    monkeypatch.setattr("ckptrank.files.archives.download", lambda _url, _digest: archive)
+    assert (locate("https://host/a.zip") / "a/b.txt").read_bytes() == b"b"
+    assert hashlib.sha256(archive.read_bytes()).hexdigest() in caplog.text
 
 
 @pytest.mark.parametrize(("make", "name"), [(make_tar, "a.tar.gz"), (make_zip, "a.zip")])

@@ -10,19 +10,19 @@ def labels(*sizes):
 
 
 def test_a_plain_task_has_no_warning():
-    assert warn_of_images(labels(300, 300, 100), labels(50, 50, 50)) == []
+    assert warn_of_images(labels(300, 300, 100), 150) == []
     assert warn_of_twins({"test_looked_at": 150, "test_twins": 0, "examples": []}) == []
 
 
 def test_each_fault_is_named_with_its_numbers():
-    (imbalanced,) = warn_of_images(labels(900, 90), labels(100, 100))
+    (imbalanced,) = warn_of_images(labels(900, 90), 200)
     assert "The largest class has 900 training images, the smallest 90" in imbalanced
-    few, probe = warn_of_images(labels(40, 40, 9), labels(50, 50, 50))
+    few, probe = warn_of_images(labels(40, 40, 9), 150)
     assert few.startswith("1 classes have fewer than 10")
     assert "judged on 18: one image is 5.6 points" in probe
-    (tested,) = warn_of_images(labels(300, 300), labels(20, 20))
+    (tested,) = warn_of_images(labels(300, 300), 40)
     assert "With 40 test images one is 2.5 points" in tested
-    (many,) = warn_of_images(labels(*[20] * 120), labels(*[2] * 120))
+    (many,) = warn_of_images(labels(*[20] * 120), 240)
     assert many.startswith("120 classes")
     (twins,) = warn_of_twins({"test_looked_at": 50, "test_twins": 10, "examples": ["a and b"]})
     assert twins.startswith("20 % of the test images look almost like a training image (a and b)")
@@ -32,4 +32,4 @@ def test_several_labels_an_image_are_counted_each():
     marks = np.zeros((1000, 2), np.uint8)
     marks[:, 0] = 1
     marks[:50, 1] = 1
-    assert "has 1,000 training images, the smallest 50" in warn_of_images(marks, marks)[0]
+    assert "has 1,000 training images, the smallest 50" in warn_of_images(marks, 500)[0]

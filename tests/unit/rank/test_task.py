@@ -51,7 +51,6 @@ def files(tmp_path):
     labels = np.repeat([0, 1, 2], 10)
     (tmp_path / "task").mkdir()
     np.save(tmp_path / "task/train_labels.npy", labels)
-    np.save(tmp_path / "task/test_labels.npy", labels[:20])
     facts = {"status": "ok", "classes": ["a", "b", "c"], "train_samples": 30, "warnings": ["few"]}
     facts |= {"test_samples": 20, "multi_label": False}
     write_json(tmp_path / "task/task.json", facts)
@@ -143,6 +142,20 @@ def test_a_place_carries_the_error_of_the_measures(probed, tmp_path):
     assert table["gap"].isna().tolist() == [False, False, True, True]
     assert table.loc["fair", "gap_low"] < 0 < table.loc["fair", "gap_high"]
     assert facts["advice"]["take"] == "good"
+
+
+def test_of_equal_ranks_the_higher_expectation_comes_first(probed, tmp_path):
+    for file in probed.scores["all"]:
+        pair = read_json(file)
+        other = {"good": 0.7, "fair": 0.9}[pair["checkpoint"]]
+        for records in (pair["scores"], *pair["halves"]):
+            records["linear_converged"]["score"] = other
+        write_json(file, pair)
+    table, _, facts = order(probed, tmp_path)
+    assert table["rank"].tolist()[:2] == [1, 1]
+    assert [*table.index[:2]] == ["fair", "good"]
+    assert table.loc["good", "gap"] > 0
+    assert facts["advice"]["first"] == "fair"
 
 
 def test_measures_that_no_benchmark_knows_have_no_error(files, tmp_path):

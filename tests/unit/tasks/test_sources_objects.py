@@ -237,7 +237,7 @@ def test_how_the_test_set_is_given(coco):
 
 
 def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_path):
-    numbers = np.full((20, 30), 7, np.int32)  # road
+    numbers = np.full((20, 30), 7, np.uint16)  # road
     numbers[2:6, 3:9], numbers[10:15, 20:30], numbers[16:, :4] = 26000, 24001, 26
     for split in ("train", "val"):
         write(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.cli import get_argument_parser
 from tests.support.configs import DEFAULTS
 from tests.support.hub_cache import fill_cache
 from tests.support.ranking_frames import write_ranking
@@ -96,8 +97,10 @@ def test_without_a_network_what_the_caches_hold_is_ranked(photos, tmp_path, star
     assert "No network: mobilenet-v4, " in told
     assert "Ranking what is here: convnext-tiny, beans and vit_tiny_other." in told
     (command, environment), _report = started
-    assert command[command.index("-d") + 1] == "a run"
-    assert command[command.index("--configfile") + 1] == "a run/offline.yaml"
+    asked = get_argument_parser().parse_args(command[3:])
+    assert [*asked.targets] == ["rank"]
+    assert str(asked.directory) == "a run"
+    assert [Path(file) for file in asked.configfile] == [tmp_path / "a run/offline.yaml"]
     assert environment["HF_HUB_OFFLINE"] == "1"
     files = [Path("a run/config.yaml"), Path("a run/offline.yaml")]
     given = [yaml.safe_load(file.read_text()) for file in files]

@@ -16,7 +16,7 @@ def list_logs():
     """The logs of all rules, below the folder of logs, with a registered method for the job's name."""
     text = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     logs = re.findall(r'log:\s+f?"<logs>/(.+)",', text)
-    return [log.replace("{job.name}", "leep") for log in logs]
+    return [log.replace("{job.name}", "leep").replace("{view}", "images") for log in logs]
 
 
 def test_every_rule_belongs_to_a_chapter():
@@ -28,7 +28,7 @@ def test_every_rule_belongs_to_a_chapter():
 @pytest.mark.parametrize(
     ("log", "chapters"),
     [
-        ("tasks/digits.log", ["benchmark", "rank", "model_zoo"]),
+        ("tasks/digits.log", ["benchmark", "rank", "model_zoo", "detection"]),
         ("finetune/sweep/digits/net/0.1.log", ["benchmark", "rank", "model_zoo"]),
         ("scores/lfc/digits/net.log", ["benchmark"]),
         ("rank/scores/lfc/all/digits/net.log", ["rank"]),
@@ -38,6 +38,8 @@ def test_every_rule_belongs_to_a_chapter():
         ("model_zoo/evaluation/collect.log", ["model_zoo"]),
         ("evaluation/collect.log", ["benchmark"]),
         ("report/rank/digits.log", ["rank"]),
+        ("detection/scores/objects/lfc/scenes.log", ["detection"]),
+        ("detection/finetune/scenes/net/0.1.log", ["detection"]),
         ("tasks.log", []),
         ("unheard/of.log", []),
     ],
@@ -51,6 +53,8 @@ def test_every_method_has_a_stage_in_every_chapter_that_scores():
         for place, chapter in (("", "benchmark"), ("rank/", "rank"), ("model_zoo/", "model_zoo")):
             log = f"{place}scores/{method}/digits/net.log"
             assert find_stage(log, chapter) == f"Score: {entry.title}"
+        log = f"detection/scores/images/{method}/scenes.log"
+        assert find_stage(log, "detection") == f"Score: {entry.title}"
     assert find_stage("scores/nleep_grid/digits/net.log", "benchmark") == "Score: N-LEEP's grid"
 
 

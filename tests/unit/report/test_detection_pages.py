@@ -1,0 +1,70 @@
+"""The chapter on detection says what its tables say."""
+
+import pytest
+from tests.support.detectors import write_run
+from tests.support.page_text import Text
+
+from ckptrank.report.detection.chapter import write
+from ckptrank.report.detection.frames import read_results
+from ckptrank.report.detection.tables import render_costs, render_precisions, render_ranking
+from ckptrank.report.kit.output import Origin
+
+LINKS = {"provenance.html": "What ran"}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def page(given, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    made = {"page": str(folder / "index.html"), "figures": str(folder / "figures")}
+    params = {"published": {"scenes": "VOC detection"}, "links": LINKS}
+    write(given, made, params, Origin("rule x", "logs/x.log", ""))
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def shown(table, row, key):
+    columns = [column.key for column in table.columns]
+    return table.rows[row].cells[columns.index(key)].value
+
+
+def test_printed_numbers_stand_beside_whole_images_alone(given):
+    table = render_ranking(read_results(given), "scenes", "VOC detection")
+    by_view = {row.cells[0].value: at for at, row in reversed(list(enumerate(table.rows)))}
+    first = by_view["Whole images"]
+    assert shown(table, first, "kendall") == pytest.approx(100)
+    assert shown(table, first, "paper_kendall") == pytest.approx(66.67)
+    assert shown(table, first, "paper_recall_at_1") == 100
+    assert shown(table, by_view["Objects"], "paper_kendall") is None
+    assert shown(table, by_view["Objects"], "kendall") == pytest.approx(-100)
+    without = render_ranking(read_results(given), "scenes", None)
+    assert "paper_kendall" not in [column.key for column in without.columns]
+
+
+def test_precisions_come_best_first_and_failures_last_with_their_reason(given):
+    table = render_precisions(read_results(given), "scenes")
+    assert [row.cells[0].value for row in table.rows] == ["<c>", "<b>", "<a>", "<d>"]
+    assert [column.key for column in table.columns[1:4]] == ["ap", "ap50", "ap75"]
+    assert shown(table, 0, "ap") == pytest.approx(30)
+    assert shown(table, 3, "reason") == "no <maps>"
+
+
+def test_costs_are_summed(given):
+    rows = {
+        row.cells[0].value: row.cells[1].value for row in render_costs(read_results(given)).rows
+    }
+    assert rows["Fine-tuning detectors, the whole sweep"] == 12
+    assert rows["Objects: all measures"] == 2
+
+
+def test_the_page_has_all_and_escapes_names(page):
+    text = Text(page).text
+    words = ["4 checkpoints ranked on 1 task", "Scenes & things", "The best: <c>", "The worst: <a>"]
+    assert [each for each in words if each not in text] == []
+    assert page.count("data:image/jpeg;base64,") == 3  # what there is, of the best, of the worst
+    assert "<c>" not in page
+    assert "What ran" in text
+    assert len(page) < 1_400_000

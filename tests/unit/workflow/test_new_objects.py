@@ -1,0 +1,66 @@
+"""``ckptrank new`` on annotated images: a folder of Pascal VOC's layout, or a file in COCO's format."""
+
+from tests.support.annotations import write_coco, write_voc
+from tests.unit.workflow.test_command_new import read
+
+from ckptrank.cli import main
+
+BOX = {"image_id": 0, "category_id": 7, "bbox": [2, 2, 10, 6]}
+
+
+def make_new(tmp_path, images):
+    assert main(["new", str(tmp_path / "run"), "--images", str(images)]) == 0
+    return tmp_path / "run" / "config.yaml"
+
+
+def test_a_folder_of_voc(tmp_path, capsys):
+    images = {f"i{n}": [(("cat", "dog")[n % 2], 1, 1, 9, 9)] for n in range(24)}
+    images["i0"] = [("cat", 5, 5, 5, 9)]  # no area
+    voc = write_voc(tmp_path / "zoo", {"train": images, "val": {"j": [("dog", 1, 1, 9, 9)]}})
+    file = make_new(tmp_path, voc)
+    config = read(file)
+    task = config["tasks"]["zoo"]
+    assert task == {
+        "source": "voc",
+        "title": "zoo",
+        "path": str(voc),
+        "train": "train",
+        "test": "val",
+        "on_bad_annotation": "skip",
+    }
+    assert config["detection"]["tasks"] == ["zoo"]
+    assert config["detection"]["checkpoints"] == config["groups"]["candidates"]["checkpoints"]
+    for measures in (config["select"]["measures"], config["rank"]["measures"]):
+        assert "h_score" not in measures
+    for text in (capsys.readouterr().out, file.read_text()):
+        assert "24 train + 1 test images, 1 without objects" in text
+        assert "23 train + 1 test objects, without masks" in text
+        assert "1 bad annotations were mended or left out" in text
+
+
+def test_a_file_of_coco_with_the_images_beside_it(tmp_path):
+    boxes = [BOX, {**BOX, "category_id": 8}, {**BOX, "image_id": 1}, {**BOX, "image_id": 2}]
+    file = write_coco(tmp_path / "set/all.json", [f"{n}.png" for n in range(9)], boxes)
+    task = read(make_new(tmp_path, file))["tasks"]["all"]
+    assert (task["path"], task["images"]) == (str(file), str(file.parent))
+    assert task["test_fraction"] == 0.2
+
+
+def test_a_file_of_coco_with_folders_as_coco_has_them(tmp_path):
+    notes, boxes = tmp_path / "annotations", [BOX, {**BOX, "category_id": 8}]
+    for first, split in enumerate(("train2017", "val2017")):
+        written = write_coco(tmp_path / split / "x.json", ["a.png"], boxes, first=first)
+        notes.mkdir(exist_ok=True)
+        written.rename(notes / f"instances_{split}.json")
+    task = read(make_new(tmp_path, notes / "instances_train2017.json"))["tasks"]
+    (definition,) = (each for name, each in task.items() if name.startswith("instances"))
+    assert definition["images"] == str(tmp_path / "train2017")
+    assert definition["test_path"] == str(notes / "instances_val2017.json")
+    assert definition["test_images"] == str(tmp_path / "val2017")
+
+
+def test_what_is_wrong_is_said(tmp_path, capsys):
+    file = write_coco(tmp_path / "set/all.json", ["a.png"], [BOX, {**BOX, "category_id": 8}])
+    (tmp_path / "set/a.png").unlink()
+    assert main(["new", str(tmp_path / "run"), "--images", str(file)]) != 0
+    assert "all.json: no image 'a.png' in" in capsys.readouterr().err
