@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark new run report zip rank test lint lock clean zoo-demo detect-demo
+.PHONY: help demo benchmark new run report zip rank unlock test lint lock clean zoo-demo detect-demo
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
@@ -19,9 +19,13 @@ CORES ?= all
 PRESET ?=
 export PATH := $(abspath $(BIN)):$(PATH)
 
+# A config.yaml is a run, whose folder keeps its results; other presets are run here.
+IS_RUN = $(filter config.yaml,$(notdir $(lastword $(PRESET))))
+HERE = $(if $(IS_RUN),$(shell cd "$$(dirname "$(PRESET)")" && pwd),$(CURDIR))
+CONFIG = $(if $(PRESET),--configfile "$(if $(IS_RUN),$(HERE)/config.yaml,$(PRESET))")
 # One line follows the run; Snakemake's own log is below .snakemake/log.
-SNAKEMAKE = snakemake --logger progress $(if $(PRESET),--configfile $(PRESET)) --cores $(CORES) --workflow-profile profiles/default
-REPORT = --report-stylesheet reports/report.css --report
+SNAKEMAKE = snakemake -s "$(CURDIR)/Snakefile" -d "$(HERE)" --logger progress $(CONFIG) --cores $(CORES) --workflow-profile "$(CURDIR)/profiles/default"
+REPORT = --report-stylesheet "$(CURDIR)/reports/report.css" --report
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,22 +66,30 @@ run: $(VENV)/installed ## run the workflow, or what of it is not up to date (PRE
 	$(SNAKEMAKE)
 
 report: run ## the same, and write reports/report.html
-	$(SNAKEMAKE) $(REPORT) reports/report.html > /dev/null
-	echo "The report is in $(CURDIR)/reports/report.html"
+	mkdir -p "$(HERE)/reports"
+	$(SNAKEMAKE) $(REPORT) "$(HERE)/reports/report.html" > /dev/null
+	echo "The report is in $(HERE)/reports/report.html"
 
 zip: run ## the same, and write reports/report.zip: a folder of pages, for large runs
-	$(SNAKEMAKE) $(REPORT) reports/report.zip > /dev/null
-	echo "The report is in $(CURDIR)/reports/report.zip"
+	mkdir -p "$(HERE)/reports"
+	$(SNAKEMAKE) $(REPORT) "$(HERE)/reports/report.zip" > /dev/null
+	echo "The report is in $(HERE)/reports/report.zip"
 
 ifdef IMAGES
 rank: $(VENV)/installed
 	ckptrank rank "$(IMAGES)" $(if $(RUN),--run "$(RUN)") --cores $(CORES)
 else
 rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (IMAGES=FOLDER or PRESET=)
+	[ -n "$(PRESET)" ] || { echo "Say what to rank for: make rank IMAGES=FOLDER, or PRESET=my_run/config.yaml" >&2; exit 2; }
+	mkdir -p "$(HERE)/reports"
 	$(SNAKEMAKE) rank
-	$(SNAKEMAKE) rank $(REPORT) reports/rank.html > /dev/null
-	echo "The report is in $(CURDIR)/reports/rank.html"
+	$(SNAKEMAKE) rank $(REPORT) "$(HERE)/reports/rank.html" > /dev/null
+	ckptrank answer "$(HERE)"
+	echo "The report is in $(HERE)/reports/rank.html"
 endif
+
+unlock: $(VENV)/installed ## after a run that was killed: take its lock away (PRESET= as the run's)
+	$(SNAKEMAKE) --unlock
 
 zoo-demo: PRESET = presets/zoo_demo.yaml
 zoo-demo: $(VENV)/installed ## run the model zoo's benchmark, write reports/report.html (15 minutes on 2 cores)

@@ -20,6 +20,7 @@ rule prepare_checkpoint:
     params:
         name=lambda wildcards: wildcards.checkpoint,
         definition=lambda wildcards: config["checkpoints"][wildcards.checkpoint],
+        tried=lambda wildcards: find_try("checkpoints", wildcards.checkpoint),
         own_code=lambda wildcards: hash_code(
             config["checkpoints"][wildcards.checkpoint]
         ),

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from ckptrank.checkpoints.own_code import hash_code
 from ckptrank.files.atomic import read_json
+from ckptrank.files.tries import find_try
 from ckptrank.jobs.fork_server import start as start_fork_server
 from ckptrank.measures.registry import module_of
 from ckptrank.model_zoo.config import add_few_shot_tasks
 from ckptrank.workflow import paths
+from ckptrank.workflow.accounting import use_what_answers
 from ckptrank.workflow.config import ConfigError, complete_config
 from ckptrank.workflow.detection_plan import DetectionPlan
 from ckptrank.workflow.digest import digest_code, digest_data

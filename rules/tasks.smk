@@ -16,6 +16,7 @@ rule prepare_task:
     params:
         definition=lambda wildcards: config["tasks"][wildcards.task],
         stamp=lambda wildcards: stamp_folders(config["tasks"][wildcards.task]),
+        tried=lambda wildcards: find_try("tasks", wildcards.task),
         code=lambda wildcards: digest_code(
             "ckptrank.tasks.prepare", plan.task_module(wildcards.task)
         ),

@@ -6,9 +6,9 @@ import sys
 from ckptrank.errors import PairFault
 from ckptrank.measures import command as measures
 from ckptrank.scores import command as score
-from ckptrank.workflow import new, rank_images
+from ckptrank.workflow import answer, new, rank_images
 
-COMMANDS = {"new": new, "rank": rank_images, "measures": measures, "score": score}
+COMMANDS = {"new": new, "rank": rank_images, "answer": answer, "measures": measures, "score": score}
 
 
 def main(given: list[str] | None = None) -> int:

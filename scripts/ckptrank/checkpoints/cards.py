@@ -54,6 +54,7 @@ def store(
     :data:`FACTS`, over which the definition's go. ``parameters`` and ``forward_flops`` are those of
     the backbone, without the head.
     """
+    _check_finite(model)
     image = trial_image(preprocessing)
     expected = None if definition.get("feature_layer") else run_model(model, image)
     parts = check_parts(
@@ -106,6 +107,17 @@ def assemble(model: nn.Module, card: dict, folder: Path) -> Network:
         load_into(head, head_state, folder / WEIGHTS, "head.")
     preprocessing = Preprocessing.from_dict(card["preprocessing"])
     return Network(parts.backbone, card["dimension"], head, preprocessing)
+
+
+def _check_finite(model: nn.Module) -> None:
+    broken = [
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    if broken:
+        rest = f" and {len(broken) - 3} more" if len(broken) > 3 else ""
+        raise PairFault(f"its weights are NaN or infinite in {', '.join(broken[:3])}{rest}")
 
 
 def _check_gradient_layer(backbone: nn.Module, name: str) -> None:

@@ -89,8 +89,8 @@ def _load(architecture: str, path: Path) -> ModuleType:
     place = architecture.rpartition(":")[0]
     if not place.endswith(".py"):
         return importlib.import_module(place)
-    # Named after its place: two files of one name in two folders are two modules.
-    name = f"own_code_{sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    # Named after place and content: neither two files of one name nor an edit meet an older module.
+    name = f"own_code_{sha256(f'{path.resolve()} {sha256_of(path)}'.encode()).hexdigest()[:16]}"
     if name not in sys.modules:
         spec = spec_from_file_location(name, path)
         assert spec is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 from ckptrank.checkpoints import CARD, get_source
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import write_json
+from ckptrank.files.tries import mark_try
 
 logger = logging.getLogger("ckptrank")
 OWN_SOURCES = ("builtin", "scratch")
@@ -32,6 +33,7 @@ def prepare_checkpoint(name: str, definition: dict, folder: str | Path) -> None:
     except PairFault as fault:
         logger.error("%s", fault)
         card |= {"status": "failed", "reason": f"checkpoint: {fault}"}
+        mark_try("checkpoints", name, fault)
     except (OSError, MemoryError):  # this machine's fault, not the checkpoint's
         raise
     except Exception as error:

@@ -1,5 +1,6 @@
 """Archives of images, unpacked where nothing in them can reach outside their folder."""
 
+import errno
 import logging
 import shutil
 import stat
@@ -57,6 +58,8 @@ def unpack(archive: Path, most_bytes: int = MOST_BYTES, most_files: int = MOST_F
                 temporary.chmod(0o755)
                 temporary.rename(folder)
             except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+                    raise
                 raise PairFault(f"{archive}: cannot be unpacked: {error}") from error
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)

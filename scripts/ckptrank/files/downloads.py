@@ -4,10 +4,12 @@ They live in ``$CKPTRANK_CACHE`` (``~/.cache/ckptrank`` without it). A file appe
 when it is complete and its hash is right; what a broken download left continues from where it broke.
 """
 
+import errno
 import http.client
 import logging
 import os
 import re
+import socket
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -17,16 +19,18 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, url2pathname, urlopen
 
-from ckptrank.errors import PairFault
+from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.atomic import locked, sha256_of
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger("ckptrank")
 ATTEMPTS = 5
+ATTEMPTS_OFFLINE = 2
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 TIMEOUT = 30.0
 CHUNK = 1 << 20
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 TRANSIENT_CODES = {408, 416, 425, 429, 500, 502, 503, 504}
 
 
@@ -38,13 +42,14 @@ def cache_folder() -> Path:
 def retry(action: Callable[[], Result], may_pass: Callable[[Exception], bool]) -> Result:
     """Call ``action`` up to five times while its error ``may_pass``, waiting 1, 2, 4 and 8 seconds.
 
-    A server's ``Retry-After`` lengthens the wait, up to a minute. The last error is raised.
+    Where no server can be reached at all, twice. A server's ``Retry-After`` lengthens the wait, up to a minute. The last error is raised.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return action()
         except Exception as error:
-            if attempt == ATTEMPTS or not may_pass(error):
+            most = ATTEMPTS_OFFLINE if _has_no_network(error) else ATTEMPTS
+            if attempt >= most or not may_pass(error):
                 raise
             wait = min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (attempt - 1), _asked_wait(error)))
             logger.warning("%s; attempt %d in %g s", error, attempt + 1, wait)
@@ -103,7 +108,10 @@ def _fetch_verified(url: str, part: Path, digest: str | None) -> None:
     try:
         retry(lambda: _fetch(url, part, resumable=digest is not None), is_transient)
     except (OSError, http.client.HTTPException) as error:
-        raise PairFault(f"{url}: the download failed: {_reason(error)}") from error
+        if not _is_of_network(error):  # no room: this machine's fault, not the file's
+            raise
+        kind = PassingFault if is_transient(error) else PairFault
+        raise kind(f"{url}: the download failed: {_reason(error)}") from error
     try:
         verify(part, digest, name=url)
     except PairFault:
@@ -189,6 +197,18 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, HTTPError):
         return error.code in TRANSIENT_CODES
     return isinstance(error, URLError | ConnectionError | TimeoutError | http.client.HTTPException)
+
+
+def _is_of_network(error: Exception) -> bool:
+    """Whether an error is of a connection, not of a disk."""
+    kinds = URLError | ConnectionError | TimeoutError | http.client.HTTPException
+    return isinstance(error, kinds) or getattr(error, "errno", None) in NO_ROUTE
+
+
+def _has_no_network(error: Exception) -> bool:
+    """Whether an error says that names cannot be looked up, or that no way leads to any server."""
+    reason = error.reason if isinstance(error, URLError) else error
+    return isinstance(reason, socket.gaierror) or getattr(reason, "errno", None) in NO_ROUTE
 
 
 def _reason(error: Exception) -> str:

@@ -5,6 +5,7 @@ program; with ``HF_HUB_OFFLINE=1`` it takes what the cache has. It does not chec
 done here: large files lie in the cache under their SHA-256.
 """
 
+import errno
 import logging
 import os
 import re
@@ -12,13 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from ckptrank.errors import PairFault
+from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.atomic import sha256_of
+from ckptrank.files.caches import is_online
 from ckptrank.files.downloads import retry
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger("ckptrank")
+_NO_NETWORK = "no network, and the cache has "
 
 
 def fetch_file(repository: str, names: Sequence[str], revision: str | None = None) -> Path:
@@ -29,22 +32,29 @@ def fetch_file(repository: str, names: Sequence[str], revision: str | None = Non
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
+    offline = _is_offline()
     for name in names:
+
+        def fetch(name: str = name) -> str:
+            return hf_hub_download(repository, name, revision=revision, local_files_only=offline)
+
         try:
-            path = _ask(lambda name=name: hf_hub_download(repository, name, revision=revision))
+            path = _ask(fetch, offline)
         except EntryNotFoundError as error:
             missing = error
         except Exception as error:
             raise _fault(repository, revision, error) from error
         else:
             return verify_blob(path)
-    raise _fault(repository, revision, missing, f"none of {', '.join(names)}: ") from missing
+    words = f"{_NO_NETWORK if offline else ''}none of {', '.join(names)}: "
+    raise _fault(repository, revision, missing, words) from missing
 
 
 def fetch_snapshot(repository: str, patterns: Sequence[str], revision: str | None = None) -> Path:
     """Return the local folder of a data set repository with all its files that match ``patterns``."""
     from huggingface_hub import snapshot_download
 
+    offline = _is_offline()
     try:
         folder = _ask(
             lambda: snapshot_download(
@@ -52,7 +62,9 @@ def fetch_snapshot(repository: str, patterns: Sequence[str], revision: str | Non
                 repo_type="dataset",
                 revision=revision,
                 allow_patterns=list(patterns),
-            )
+                local_files_only=offline,
+            ),
+            offline,
         )
     except Exception as error:
         raise _fault(repository, revision, error) from error
@@ -80,33 +92,46 @@ def verify_blob(path: str | Path) -> Path:
     return path
 
 
-def _ask(action: Callable[[], Result]) -> Result:
-    """Call the hub's client under the one retry policy of all downloads."""
-    from huggingface_hub import constants, errors
+def _is_offline() -> bool:
+    """Whether to take what the cache has: as the user said, or since no server answers.
+
+    One quick look in place of the client's own many tries, which take minutes.
+    """
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE or not is_online(constants.ENDPOINT)
+
+
+def _ask(action: Callable[[], Result], offline: bool) -> Result:
+    """Call the hub's client under the one retry policy of all downloads; ``offline``: once."""
+    return retry(action, lambda error: not offline and _may_pass(error))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether an error of the hub's client may be gone at another time."""
+    from huggingface_hub import errors
 
     permanent = (
         errors.RepositoryNotFoundError,  # gated ones included
         errors.RevisionNotFoundError,
         errors.RemoteEntryNotFoundError,
-        errors.OfflineModeIsEnabled,
     )
-
-    def is_transient(error: Exception) -> bool:
-        if constants.HF_HUB_OFFLINE or isinstance(error, permanent):
-            return False
-        if isinstance(error, errors.HfHubHTTPError):
-            return error.response.status_code in (408, 429) or error.response.status_code >= 500
-        kinds = (errors.LocalEntryNotFoundError, errors.XetDownloadError)
-        return isinstance(error, (*kinds, ConnectionError, TimeoutError))
-
-    return retry(action, is_transient)
+    if isinstance(error, permanent):
+        return False
+    if isinstance(error, errors.HfHubHTTPError):
+        return error.response.status_code in (408, 429) or error.response.status_code >= 500
+    kinds = (errors.LocalEntryNotFoundError, errors.XetDownloadError)  # not in the cache: fetch it
+    return isinstance(error, (*kinds, ConnectionError, TimeoutError))
 
 
 def _fault(repository: str, revision: str | None, error: Exception, words: str = "") -> Exception:
     """Return the fault to raise for an error of the hub's client; other errors as they are."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return error
     library = type(error).__module__.partition(".")[0]
     if not isinstance(error, OSError | ValueError) and library != "huggingface_hub":
         return error
     place = f"{repository}@{revision}" if revision else repository
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return PairFault(f"hub repository {place}: {words}{lines[0]}")
+    kind = PassingFault if _may_pass(error) else PairFault
+    return kind(f"hub repository {place}: {words}{lines[0]}")

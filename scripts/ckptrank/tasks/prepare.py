@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from ckptrank.errors import PairFault
+from ckptrank.files.tries import mark_try
 from ckptrank.tasks import load_task
 from ckptrank.tasks.inspection import inspect_task
 from ckptrank.tasks.store import save_failed, save_task
@@ -20,6 +21,7 @@ def prepare_task(definition: dict, folder: str | Path) -> None:
     except PairFault as fault:
         logger.error("%s", fault)
         save_failed(folder, f"task: {fault}")
+        mark_try("tasks", Path(folder).name, fault)
     else:
         save_task(task, folder, findings)
         counts = len(task.train_labels), len(task.test_labels)

@@ -15,7 +15,7 @@ from tests.support.checkpoints import prepare
 from tests.support.hub_cache import COMMIT, fill_cache, offline
 from tests.support.loopback import HubServer, serve
 
-from ckptrank.errors import PairFault
+from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.hub import fetch_file
 
 ROOT = Path(__file__).parents[3]
@@ -149,6 +149,19 @@ def test_an_absent_repository_is_not_asked_for_again(cache, monkeypatch):
     monkeypatch.setattr("ckptrank.files.downloads.time.sleep", waits.append)
     with pytest.raises(PairFault, match=r"hub repository someone/net@v1: "):
         fetch_file("someone/net", ["model.safetensors"], "v1")
+    assert waits == []
+
+
+def test_without_a_network_the_cache_is_asked_once_and_the_fault_may_pass(cache, monkeypatch):
+    """The second name is looked for in the cache too, which may hold it."""
+    waits = []
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("ckptrank.files.hub.is_online", lambda address: False)
+    monkeypatch.setattr("ckptrank.files.downloads.time.sleep", waits.append)
+    with pytest.raises(PassingFault, match=r"no network, and the cache has none of a\.bin, b\.bin"):
+        fetch_file("someone/net", ["a.bin", "b.bin"])
+    fill_cache(cache, "models--someone--net", {"b.bin": b"weights"})
+    assert fetch_file("someone/net", ["a.bin", "b.bin"]).read_bytes() == b"weights"
     assert waits == []
 
 

@@ -287,6 +287,12 @@ def test_half_precision_becomes_single(tmp_path, code, net, kind):
     check(network, net)
 
 
+def test_weights_that_are_not_finite_are_a_fault(tmp_path, code, net):
+    state = net.state_dict() | {"stem.weight": torch.full_like(net.stem.weight, float("nan"))}
+    with pytest.raises(PairFault, match=r"NaN or infinite in stem\.weight$"):
+        prepare_own(tmp_path, code, save(tmp_path, state))
+
+
 def split(folder, state, names, index):
     folder.mkdir()
     keys = list(state)

@@ -1,12 +1,14 @@
+import errno
 import hashlib
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from urllib.error import URLError
 
 import pytest
 from tests.support.loopback import serve
 
-from ckptrank.errors import PairFault
+from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files import downloads
 from ckptrank.files.downloads import digest_in_name, download, retry
 
@@ -125,10 +127,33 @@ def test_attempts_end(server, waits):
     assert len(server.asked) == 5
 
 
+@pytest.mark.parametrize(
+    "reason",
+    [socket.gaierror(-2, "Name or service not known"), OSError(errno.ENETUNREACH, "no route")],
+)
+def test_without_a_network_it_ends_at_once_and_may_pass(monkeypatch, waits, reason):
+    def fail(*given, **options):
+        raise URLError(reason)
+
+    monkeypatch.setattr(downloads, "urlopen", fail)
+    with pytest.raises(PassingFault, match="the download failed"):
+        download("https://example.org/weights.bin", "0" * 64)
+    assert waits == [1]
+
+
+def test_a_full_disk_is_no_fault_of_the_file(server, monkeypatch):
+    def fail(*given, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(downloads, "urlopen", fail)
+    with pytest.raises(OSError, match="No space left"):
+        download(server.url, "0" * 64)
+
+
 def test_an_absent_server_is_a_fault_with_its_reason():
     with serve() as server:
         url = server.url
-    with pytest.raises(PairFault, match=r"the download failed: .*refused"):
+    with pytest.raises(PassingFault, match=r"the download failed: .*refused"):
         download(url, "0" * 64)
 
 

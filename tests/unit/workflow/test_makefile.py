@@ -1,0 +1,36 @@
+"""What `make` would run; nothing is run."""
+
+import subprocess
+
+from tests.support.workspaces import ROOT
+
+
+def plan(*given):
+    command = ["make", "-n", "-o", ".venv/installed", *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if not line.startswith("mkdir")]
+
+
+def test_a_config_of_ones_own_is_run_in_its_folder(tmp_path):
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    (folder / "config.yaml").touch()
+    *_, ranked, reported, told, _ = plan("rank", f"PRESET={folder}/config.yaml")
+    assert f'-d "{folder}" ' in ranked
+    assert f'--configfile "{folder}/config.yaml"' in ranked
+    assert f'--report "{folder}/reports/rank.html"' in reported
+    assert told == f'ckptrank answer "{folder}"'
+
+
+def test_presets_are_run_here():
+    lines = plan("report", "PRESET=presets/smoke.yaml")
+    runs = [line for line in lines if line.startswith("snakemake")]
+    assert len(runs) == 2
+    assert all(
+        f'-d "{ROOT}" ' in line and '--configfile "presets/smoke.yaml"' in line for line in runs
+    )
+    assert "--configfile" not in " ".join(plan("demo"))
+
+
+def test_to_rank_needs_images_or_a_config():
+    assert any("Say what to rank for" in line for line in plan("rank"))
