@@ -9,7 +9,7 @@ rule estimate:
         "<logs>/estimate.log",
     localrule: True
     conda:
-        "../envs/measures.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=500,
         runtime=runtime(10),
