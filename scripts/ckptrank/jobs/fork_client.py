@@ -21,7 +21,8 @@ def run(address, python, command):
     try:
         server.connect(address)
         for name in FORWARDED:
-            signal.signal(name, lambda number, frame: server.send(bytes([number])))
+            if signal.getsignal(name) != signal.SIG_IGN:
+                signal.signal(name, lambda number, frame: server.send(bytes([number])))
         _send(server, command[1:])
     except OSError:
         os.execvp(command[0], command)

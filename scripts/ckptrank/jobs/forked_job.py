@@ -79,7 +79,10 @@ def run(request: Request, reports: int) -> NoReturn:
 
 
 def _become(request: Request) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # As in a Python of its own, whatever the server was started with; the client forwards what it does not ignore.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(name, signal.SIG_DFL)
     for stream, descriptor in enumerate(request.streams):
         os.dup2(descriptor, stream)
     request.close()

@@ -17,10 +17,6 @@ from ckptrank.tasks.task import TaskData
 from ckptrank.workflow.new import HELD_OUT, warn_of_few
 
 SECTION = """
-# An image has the labels of all objects in it; these measures take that.
-evaluation:
-  consensus: [linear_converged, logme, lfc]
-
 # `snakemake detection --configfile ...`: the measures on single objects too and, as ground truth, a light detector
 # fine-tuned on each checkpoint that gives feature maps (docs/detection.md).
 detection:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,9 @@ def test_an_interrupt_reaches_the_job(prefix, tmp_path):
         "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    print('interrupted')",
     )
-    process = begin(prefix, script, start_new_session=True)
+    # Where the tests run in the background, their processes ignore interrupts.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = begin(prefix, script, start_new_session=True, preexec_fn=heed)
     assert process.stdout.readline() == "ready\n"
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate()[0] == "interrupted\n"
