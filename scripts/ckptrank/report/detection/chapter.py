@@ -60,7 +60,7 @@ def describe(results: Results) -> list[str]:
         "checkpoint's feature maps reaches after fine-tuning.",
         "The measures see two views: whole images, each with the labels of all that is in it, as in the paper; "
         "and objects, the last feature map inside each known box with one label. "
-        + "; ".join(_find_best(results, view) for view in results.views)
+        + ". ".join(_find_best(results, view) for view in results.views)
         + ".",
     ]
     lost = results.ground_truth[results.ground_truth["status"] != "ok"]
@@ -78,13 +78,13 @@ def _find_best(results: Results, view: str) -> str:
     rows = summary[(summary["group"] == view) & (summary["metric"] == "kendall")]
     rows = rows[(rows["measure"].map(families) != "baseline") & rows["mean"].notna()]
     if rows.empty:
-        return f"{VIEWS[view].lower()}: no measure could be judged"
+        return f"{VIEWS[view]}: no measure could be judged"
     best = rows.loc[rows["mean"].idxmax()]
     interval = (
         f" [{fixed(best['low'], 0)}, {fixed(best['high'], 0)}]" if is_number(best["low"]) else ""
     )
     name = results.measure_titles[best["measure"]]
-    return f"{VIEWS[view].lower()}: {name} has the highest Kendall, {fixed(best['mean'], 0)} %{interval}"
+    return f"{VIEWS[view]}: {name} has the highest Kendall, {fixed(best['mean'], 0)} %{interval}"
 
 
 def _render_task(
