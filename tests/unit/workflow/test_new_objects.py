@@ -28,7 +28,6 @@ def test_a_folder_of_voc(tmp_path, capsys):
         "test": "val",
         "on_bad_image": "skip",
         "on_bad_annotation": "skip",
-        "on_bad_image": "skip",
     }
     assert config["detection"]["tasks"] == ["zoo"]
     assert config["detection"]["checkpoints"] == config["groups"]["candidates"]["checkpoints"]
