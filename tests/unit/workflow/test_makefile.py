@@ -6,7 +6,7 @@ from tests.support.workspaces import ROOT
 
 
 def plan(*given):
-    command = ["make", "-n", "-o", ".venv/installed", *given]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/installed", *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if not line.startswith("mkdir")]
 
