@@ -63,7 +63,7 @@ def describe_baselines(names: Sequence[str], voters: Sequence[str] = ()) -> pd.D
                 "title": title,
                 "family": family,
                 "reference": "",
-                "scored_on": "",
+                "scored_on": "train" if name == "ranking" else "",
                 "protocol": protocol,
                 "params": json.dumps(parameters),
                 "is_control": family == "control",

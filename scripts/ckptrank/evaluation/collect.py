@@ -140,7 +140,6 @@ def collect_measures(
     if "consensus" in pooled:
         of_voters = table.loc[table["measure"].isin(consensus), "scored_on"].unique()
         baselines.loc[baselines["measure"] == "consensus", "scored_on"] = ", ".join(of_voters)
-    baselines.loc[baselines["measure"] == "ranking", "scored_on"] = "train"
     return pd.concat([table, baselines], ignore_index=True)
 
 

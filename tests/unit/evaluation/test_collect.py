@@ -89,6 +89,7 @@ def test_measures_come_before_the_consensus_and_the_baselines():
     assert table["measure"].tolist() == ["knn", "consensus", "random"]
     assert table["params"][0] == '{"k": 5}'
     assert "no test sample" in table["protocol"][0]
+    assert collect_measures([row], protocol, [], [])["measure"].tolist() == ["knn"]
 
 
 def test_a_measure_says_which_samples_it_scored_and_the_consensus_those_of_its_voters():
