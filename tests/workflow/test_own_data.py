@@ -113,7 +113,8 @@ def ran(tmp_path_factory):
     for name, (fields, _) in BROKEN.items():
         config["checkpoints"][name]["weights"] = str(folder / fields["weights"])
     config["groups"]["candidates"]["checkpoints"] = list(config["checkpoints"])
-    config["tasks"]["damaged"] = {**config["tasks"]["photos"], "path": str(folder / "damaged")}
+    damaged = {"path": str(folder / "damaged"), "on_bad_image": "error"}
+    config["tasks"]["damaged"] = config["tasks"]["photos"] | damaged
     config["select"] |= {
         "tasks": ["photos", "damaged"],
         "measures": MEASURES,
