@@ -54,7 +54,7 @@ ifneq "$(VENV)" ".venv"
 .venv/installed: $(VENV)/installed
 endif
 
-demo: report ## run the built-in benchmark and write reports/report.html (10 minutes on 2 cores)
+demo: report ## run the built-in benchmark and write reports/report.html (7 minutes on 2 cores)
 
 benchmark: PRESET = presets/builtin_full.yaml
 benchmark: report ## the whole built-in benchmark, resumable; write reports/report.html (hours on 2 cores)
