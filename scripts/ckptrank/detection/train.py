@@ -4,10 +4,8 @@ As in classification all weights are trained by SGD with momentum, without augme
 backbone the checkpoint's. One run is tested at every step budget of the sweep.
 """
 
-import hashlib
-import json
-import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +22,15 @@ from ckptrank.detection.quality import (
     Confusion,
     average_precisions,
 )
-from ckptrank.finetune.batches import SampleOrder
+from ckptrank.finetune.loop import make_fingerprint, make_optimiser, run_steps
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.step import TrainingStep
 from ckptrank.finetune.train import TRAINING_PRECISION
 from ckptrank.jobs.gpu_memory import memory_is_a_fault
-from ckptrank.jobs.log import progress
 from ckptrank.jobs.precision import set_precision
-from ckptrank.networks.optimisers import SGD
 from ckptrank.seeds import seed_from
 
-logger = logging.getLogger("ckptrank")
 TEST_BATCH = 8
 SHOWN_SCORE = 0.3  # of a detection in an example
 SHOWN_MOST = 20
@@ -105,53 +100,27 @@ def train_detector(
     torch.manual_seed(seed)
     chosen = set_precision(precision, device, auto=TRAINING_PRECISION)
     detector = build(network=network, classes=classes, precision=chosen, **vars(head)).to(device)
-    optimiser = SGD(
-        detector.parameters(),
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        decoupled=recipe.decoupled,
-        nesterov=recipe.nesterov,
-    )
+    optimiser = make_optimiser(detector, recipe)
     training = TrainingStep(_Loss(detector, device), optimiser, lambda loss, _: loss, chosen)
-    parts = (recipe, seed, head, classes, len(train), chosen.name)
-    fingerprint = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
-    state = RunState(training, resume_path, fingerprint)
-    state.restore(device)
-    steps = recipe.steps
-    order = SampleOrder(len(train), recipe.batch_size, seed)
-    remaining = range(state.step, steps)
-    detector.train()
-    for step, batch in progress(
-        zip(remaining, train.batches(map(order.rows, remaining), device), strict=True),
+    fingerprint = make_fingerprint(recipe, seed, head, classes, len(train), chosen.name)
+    return run_steps(
+        training,
+        RunState(training, resume_path, fingerprint),
+        recipe,
+        lambda rows: ((batch, None) for batch in train.batches(rows, device)),
+        samples=len(train),
+        seed=seed,
+        device=device,
+        test=partial(
+            test_detector,
+            detector, test, classes=classes, head=head, device=device, examples=examples,
+        ),
+        test_diverged=lambda: {"metrics": dict.fromkeys(head.metrics, 0.0), "examples": []},
+        describe=lambda found: str(found["metrics"]),
         description=description,
-        unit="step",
-        initial=state.step,
-        total=steps,
-    ):
-        torch.manual_seed(seed_from(seed, "step", step))
-        training.take(step, batch, None, recipe.learning_rate_at(step))
-        done = step + 1
-        tested, saved = done in recipe.budgets, state.is_due()
-        broken = training.diverged_at(wait=tested or saved or done == steps)
-        if broken:
-            logger.warning("the loss is %s at step %d: this run diverged", broken[1], broken[0] + 1)
-            missing = [budget for budget in recipe.budgets if budget not in state.accuracies]
-            nothing = {"metrics": dict.fromkeys(head.metrics, 0.0), "examples": []}
-            state.accuracies |= dict.fromkeys(missing, nothing)
-            break
-        state.step = done
-        if tested:
-            state.accuracies[done] = test_detector(
-                detector, test, classes=classes, head=head, device=device, examples=examples
-            )
-            logger.info("step %d of %d: %s", done, steps, state.accuracies[done]["metrics"])
-            detector.train()
-        if saved:
-            state.save()
-    state.forget()
-    if losses is not None:
-        losses[:] = training.losses
-    return {budget: state.accuracies[budget] for budget in recipe.budgets}
+        prepare=lambda step: torch.manual_seed(seed_from(seed, "step", step)),
+        losses=losses,
+    )  # fmt: skip
 
 
 @torch.inference_mode()

@@ -6,9 +6,6 @@ augmentation. After a linear warm-up the learning rate is constant, and one run 
 at every step budget of the sweep; or it decays at fractions of a run, which ties a run to one budget.
 """
 
-import hashlib
-import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,17 +15,15 @@ from torch import nn
 from torch.nn import functional
 
 from ckptrank.checkpoints.network import Network
-from ckptrank.finetune.batches import Placed, SampleOrder, place
+from ckptrank.finetune.batches import Placed, place
+from ckptrank.finetune.loop import make_fingerprint, make_optimiser, run_steps
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.step import TrainingStep
 from ckptrank.jobs.gpu_memory import forward_in_parts, memory_is_a_fault
-from ckptrank.jobs.log import progress
 from ckptrank.jobs.precision import Precision, set_precision
-from ckptrank.networks.optimisers import SGD
 from ckptrank.tasks.images import LabelledImages
 
-logger = logging.getLogger("ckptrank")
 EVALUATION_BATCH = 256
 TRAINING_PRECISION = "bfloat16"  # that of `auto` on a GPU
 
@@ -76,56 +71,32 @@ def finetune(
     torch.manual_seed(seed)
     chosen = set_precision(precision, device, auto=TRAINING_PRECISION)
     model = Classifier(network, classes).to(device, memory_format=torch.channels_last)
-    optimiser = SGD(
-        model.parameters(),
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        decoupled=recipe.decoupled,
-        nesterov=recipe.nesterov,
-    )
+    optimiser = make_optimiser(model, recipe)
     if isinstance(train, LabelledImages):
         train, test = place([train, test], device)
     loss = _multi_label_loss if train.labels.ndim == 2 else functional.cross_entropy
     training = TrainingStep(model, optimiser, loss, chosen)
-    state = RunState(
+    samples = len(train.labels)
+    fingerprint = make_fingerprint(recipe, seed, classes, samples, chosen.name)
+
+    def test_now() -> float:
+        return _accuracy(model, test, chosen)
+
+    return run_steps(
         training,
-        resume_path,
-        _fingerprint(recipe, seed, classes, len(train.labels), chosen.name),
-    )
-    state.restore(device)
-    steps = recipe.steps
-    order = SampleOrder(len(train.labels), recipe.batch_size, seed)
-    remaining = range(state.step, steps)
-    model.train()
-    for step, (images, labels) in progress(
-        zip(remaining, train.batches(map(order.rows, remaining)), strict=True),
+        RunState(training, resume_path, fingerprint),
+        recipe,
+        train.batches,
+        samples=samples,
+        seed=seed,
+        device=device,
+        test=test_now,
+        test_diverged=test_now,
+        describe="accuracy {:.4f}".format,
         description=description,
-        unit="step",
-        initial=state.step,
-        total=steps,
-    ):
-        training.take(step, images, labels, recipe.learning_rate_at(step))
-        done = step + 1
-        tested, saved = done in recipe.budgets, state.is_due()
-        broken = training.diverged_at(wait=tested or saved or done == steps)
-        if broken:
-            logger.warning("the loss is %s at step %d: this run diverged", broken[1], broken[0] + 1)
-            missing = [budget for budget in recipe.budgets if budget not in state.accuracies]
-            state.accuracies |= dict.fromkeys(missing, _accuracy(model, test, chosen))
-            break
-        state.step = done
-        if watch is not None:
-            watch(done)
-        if tested:
-            state.accuracies[done] = _accuracy(model, test, chosen)
-            logger.info("step %d of %d: accuracy %.4f", done, steps, state.accuracies[done])
-            model.train()
-        if saved:
-            state.save()
-    state.forget()
-    if losses is not None:
-        losses[:] = training.losses
-    return {budget: state.accuracies[budget] for budget in recipe.budgets}
+        watch=watch,
+        losses=losses,
+    )
 
 
 def _multi_label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -151,7 +122,3 @@ def _accuracy(model: Classifier, test: Placed, precision: Precision) -> float:
         present = test.labels.any(axis=0)
         return float(average_precision_score(test.labels[:, present], scores[:, present]))
     return float((scores.argmax(axis=1) == test.labels).mean())
-
-
-def _fingerprint(*parts: object) -> str:
-    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
