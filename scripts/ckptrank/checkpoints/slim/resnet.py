@@ -10,6 +10,19 @@ from timm.layers import create_pool2d
 from torch import Tensor, nn
 
 
+def _make_convolutions(inputs: int, width: int, stride: int) -> list[nn.Module]:
+    """Return the three convolutions of a unit, the first two normalised and rectified."""
+    return [
+        nn.Conv2d(inputs, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, 4 * width, 1, bias=False),
+    ]
+
+
 class Bottleneck(nn.Module):
     """A unit of v1: (N, ``inputs``, H, W) to (N, 4 ``width``, H / stride, W / stride)."""
 
@@ -20,16 +33,8 @@ class Bottleneck(nn.Module):
         if inputs != outputs:
             convolution = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
             self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(outputs))
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, width, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, outputs, 1, bias=False),
-            nn.BatchNorm2d(outputs),
-        )
+        convolutions = _make_convolutions(inputs, width, stride)
+        self.residual = nn.Sequential(*convolutions, nn.BatchNorm2d(outputs))
         self.act = nn.ReLU(inplace=True)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -71,15 +76,7 @@ class PreActivation(nn.Module):
         self.shortcut = (
             None if inputs == outputs else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
         )
-        self.residual = nn.Sequential(
-            nn.Conv2d(inputs, width, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, outputs, 1, bias=False),
-        )
+        self.residual = nn.Sequential(*_make_convolutions(inputs, width, stride))
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = self.normalised(images)
