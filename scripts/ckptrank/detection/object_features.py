@@ -18,9 +18,9 @@ from ckptrank.checkpoints import load_network, read_card
 from ckptrank.detection.data import ObjectImages, load_split
 from ckptrank.detection.maps import FeatureMaps
 from ckptrank.errors import PairFault
+from ckptrank.features.extract import describe_pass
 from ckptrank.features.store import FeatureWriter, create_features, write_failed
 from ckptrank.finetune.sweep import Pair
-from ckptrank.jobs.device import describe
 from ckptrank.jobs.gpu_memory import memory_is_a_fault
 from ckptrank.jobs.log import progress
 from ckptrank.jobs.precision import set_precision
@@ -80,11 +80,7 @@ def extract_objects(
                 "min_size": min_size,
                 "max_size": max_size,
             },
-            samples=sum(len(data) for data in splits.values()),
-            seconds=time.perf_counter() - started,
-            device=describe(device),
-            precision=chosen.name,
-            versions={"torch": torch.__version__, "numpy": np.__version__},
+            **describe_pass(splits, started, device, chosen),
         )
 
 

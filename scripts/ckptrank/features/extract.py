@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -124,12 +124,21 @@ def extract_features(
         writer.set_attributes(
             **attributes,
             preprocessing=network.preprocessing.to_dict(),
-            samples=sum(map(len, splits.values())),
-            seconds=time.perf_counter() - started,
-            device=describe(device),
-            precision=chosen.name,
-            versions={"torch": torch.__version__, "numpy": np.__version__},
+            **describe_pass(splits, started, device, chosen),
         )
+
+
+def describe_pass(
+    splits: Mapping[str, Sized], started: float, device: torch.device, precision: Precision
+) -> dict:
+    """Return what a feature file says of the pass that made it; ``started``: by ``time.perf_counter``."""
+    return {
+        "samples": sum(map(len, splits.values())),
+        "seconds": time.perf_counter() - started,
+        "device": describe(device),
+        "precision": precision.name,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+    }
 
 
 @torch.inference_mode()
