@@ -77,28 +77,14 @@ def order_by(measures: tuple[str, ...]) -> Callable[[pd.DataFrame], np.ndarray]:
 def choose_vote(scores: Mapping, truth: pd.DataFrame, sizes: range) -> Callable:
     """Return the order by the measures, so many of them, whose vote is best on all tasks of ``truth``."""
     candidates = list_candidates(scores)
-    ranks = {task: to_ranks(scores[task])[candidates].to_numpy() for task in truth}
-    signs = {task: _pairs(truth[task].to_numpy()[:, None])[:, 0] for task in truth}
 
-    def judge(places: tuple[int, ...]) -> float:
-        taus = []
-        for task in truth:
-            votes = _pairs(ranks[task][:, list(places)].mean(axis=1)[:, None])[:, 0]
-            taus.append(
-                (votes * signs[task]).sum() / np.sqrt((votes**2).sum() * (signs[task] ** 2).sum())
-            )
-        return float(np.mean(taus))
+    def judge(names: tuple[str, ...]) -> float:
+        order = order_by(names)
+        return float(np.mean([kendall(order(scores[task]), truth[task]) for task in truth]))
 
-    sets = itertools.chain.from_iterable(
-        itertools.combinations(range(len(candidates)), size) for size in sizes
-    )
-    chosen = tuple(candidates[place] for place in max(sets, key=judge))
+    sets = itertools.chain.from_iterable(itertools.combinations(candidates, size) for size in sizes)
+    chosen = max(sets, key=judge)
     return named(order_by(chosen), " + ".join(chosen))
-
-
-def _pairs(values: np.ndarray) -> np.ndarray:
-    first, second = np.triu_indices(len(values), 1)
-    return np.sign(values[first] - values[second]).round(9)
 
 
 def learn(scores: Mapping, truth: pd.DataFrame, family_of: Mapping[str, str]) -> Callable:
