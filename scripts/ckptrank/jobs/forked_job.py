@@ -109,9 +109,8 @@ def report_imports() -> None:
     lines = [b""]
     for name in _list_importable():
         line = name.encode() + b"\n"
-        if (
-            len(lines[-1]) + len(line) > select.PIPE_BUF
-        ):  # longer ones would mix with those of other jobs
+        # Longer writes would mix with those of other jobs.
+        if len(lines[-1]) + len(line) > select.PIPE_BUF:
             lines.append(b"")
         lines[-1] += line
     with suppress(OSError):  # the server has gone; the work is done
