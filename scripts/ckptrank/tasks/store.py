@@ -29,7 +29,12 @@ class StoredTask:
         return len(self.facts["classes"])
 
     def images(self, split: str) -> Images:
-        """Return uint8 (N, H, W, 3), mapped from disk, or encoded images of any size."""
+        """Return uint8 (N, H, W, 3), mapped from disk, or encoded images of any size.
+
+        Raises :class:`PairFault` with the reason where those of the split cannot be used.
+        """
+        if reason := self.facts["unusable"].get(split):
+            raise PairFault(f"task: {reason}")
         images = self.folder / f"{split}_images.npy"
         if images.is_file():
             return np.load(images, mmap_mode="r")
@@ -59,7 +64,8 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
-        _save_images(task.images(split), folder, split)
+        if split not in findings.unusable:
+            _save_images(task.images(split), folder, split)
         np.save(folder / f"{split}_labels.npy", task.labels(split))
         np.save(folder / f"{split}_hashes.npy", findings.hashes[split])
     objects = {split: found for split in SPLITS if (found := task.objects(split)) is not None}
