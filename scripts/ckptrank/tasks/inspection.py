@@ -177,4 +177,6 @@ def _digest(task: TaskData, hashes: dict[str, np.ndarray]) -> str:
             for part in (objects.bounds, objects.boxes, objects.labels, objects.crowd):
                 digest.update(np.ascontiguousarray(part))
             digest.update(b"".join(objects.masks or ()))
+    if task.validation is not None:
+        digest.update(task.validation)
     return digest.hexdigest()

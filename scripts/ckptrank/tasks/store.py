@@ -15,6 +15,7 @@ from ckptrank.tasks.objects import Objects, read_objects, save_objects
 from ckptrank.tasks.task import Images, TaskData, is_array
 
 CHUNK = 64 << 20
+VALIDATION = "train_validation.npy"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class StoredTask:
     def labels(self, split: str) -> np.ndarray:
         return np.load(self.folder / f"{split}_labels.npy")
 
+    def validation(self) -> np.ndarray | None:
+        """Return which training images (N,) fine-tuning chooses its settings by; None: it has none but the test images."""
+        path = self.folder / VALIDATION
+        return np.load(path) if path.is_file() else None
+
     def objects(self, split: str) -> Objects:
         """Return where the objects of the images lie; raise :class:`PairFault` where nobody said."""
         return read_objects(self.folder, split)
@@ -68,6 +74,8 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
             _save_images(task.images(split), folder, split)
         np.save(folder / f"{split}_labels.npy", task.labels(split))
         np.save(folder / f"{split}_hashes.npy", findings.hashes[split])
+    if task.validation is not None:
+        np.save(folder / VALIDATION, task.validation)
     objects = {split: found for split in SPLITS if (found := task.objects(split)) is not None}
     if objects:
         save_objects(folder, objects)
@@ -79,6 +87,7 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
             "classes": list(task.classes),
             "train_samples": len(task.train_labels),
             "test_samples": len(task.test_labels),
+            "validation_samples": 0 if task.validation is None else int(task.validation.sum()),
             "smallest_class": int(task.class_sizes.min()),
             "largest_class": int(task.class_sizes.max()),
             "multi_label": task.train_labels.ndim == 2,
