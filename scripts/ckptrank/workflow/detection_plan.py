@@ -13,6 +13,7 @@ from ckptrank.workflow.plan import (
     SWEEP_SETTINGS,
     Plan,
     ScoreJob,
+    costs_of_methods,
     distinct,
     list_score_jobs,
 )
@@ -115,6 +116,27 @@ class DetectionPlan:
                 for task in self.tasks
             ]
             for view in self.entry["views"]
+        }
+
+    def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
+        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
+        config = self.plan.config
+        runs = {config["checkpoints"][name].get("run") for name in self.tuned}
+        seen = self.ranked if "images" in self.entry["views"] else []
+        return {
+            "tasks": {name: config["tasks"][name] for name in self.tasks},
+            "checkpoints": {name: config["checkpoints"][name] for name in self.tuned},
+            "ranked": self.ranked,
+            "sweep": self.entry["finetune"],
+            "measures": costs_of_methods(self.jobs),
+            "pretraining": {
+                name: run for name, run in config["pretraining"].items() if name in runs
+            },
+            "gpu": on_gpu,
+            "local": local,
+            "fitted": len(self.plan.images(product(self.tasks, seen))),
+            "detectors": {name: self.settings(name)["detector"] for name in self.tasks},
+            "views": self.entry["views"],
         }
 
     # Tables and pages
