@@ -6,6 +6,7 @@ attributes say where they came from; ``status`` is ``ok`` or ``failed`` with a `
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ckptrank.files.atomic import atomic_path
 from ckptrank.sampling import SPLITS
 
 SCHEMA_VERSION = 1
+_BLOCK_BYTES = 2**25
 
 
 class FeatureWriter:
@@ -86,11 +88,10 @@ class Split:
 
     def read(self, dataset: str) -> np.ndarray | None:
         if self.memory is None:
-            values = self._load(dataset)
-        else:
-            if dataset not in self.memory:
-                self.memory[dataset] = self._load(dataset)
-            values = self.memory[dataset]
+            return self._load(dataset, self.keep)
+        if dataset not in self.memory:
+            self.memory[dataset] = self._load(dataset)
+        values = self.memory[dataset]
         return values if values is None or self.keep is None else values[self.keep]
 
     def shape(self, dataset: str) -> tuple[int, ...]:
@@ -99,9 +100,11 @@ class Split:
             shape = group[dataset].shape if dataset in group else ()
         return shape if not shape or self.keep is None else (len(self.keep), *shape[1:])
 
-    def _load(self, dataset: str) -> np.ndarray | None:
+    def _load(self, dataset: str, rows: np.ndarray | None = None) -> np.ndarray | None:
         with self._open() as group:
-            return group[dataset][:] if dataset in group else None
+            if dataset not in group:
+                return None
+            return group[dataset][:] if rows is None else _read_rows(group[dataset], rows)
 
     @contextmanager
     def _open(self) -> Iterator[h5py.Group]:
@@ -112,6 +115,20 @@ class Split:
 
     def limited_to(self, keep: np.ndarray) -> "Split":
         return replace(self, keep=keep if self.keep is None else self.keep[keep])
+
+
+def _read_rows(stored: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Return some rows of a dataset, in any order, and hold no more than these and a block."""
+    values = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
+    order = np.argsort(rows, kind="stable")
+    step = max(1, _BLOCK_BYTES // (stored.dtype.itemsize * math.prod(stored.shape[1:])))
+    starts = np.arange(0, len(stored) + step, step)
+    places = np.searchsorted(rows, starts, sorter=order)
+    for start, first, last in zip(starts, places, places[1:], strict=False):
+        if first < last:
+            chosen = order[first:last]
+            values[chosen] = stored[start : start + step][rows[chosen] - start]
+    return values
 
 
 @dataclass(frozen=True)

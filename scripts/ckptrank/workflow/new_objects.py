@@ -110,7 +110,7 @@ def _find_images(file: Path) -> Path:
     images = read_annotations(file)["images"]
     if not images:
         raise PairFault(f"{file}: lists no images")
-    name, split = images[0]["file_name"], file.stem.removeprefix("instances_")
+    name, split = images[0][1].get("file_name", ""), file.stem.removeprefix("instances_")
     places = [
         place / part
         for place in (file.parent, file.parent.parent)

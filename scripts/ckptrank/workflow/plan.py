@@ -18,6 +18,7 @@ SWEEP_SETTINGS = (
     *("steps", "batch_size", "momentum", "weight_decay", "scratch_weight_decay", "warmup"),
 )
 DECAY_SETTINGS = ("decay_at", "decay")
+SHOWN_SETTINGS = ("learning_rates", "steps", "schedule", *DECAY_SETTINGS)
 EVALUATION_TABLES = (
     *("checkpoints", "tasks", "ground_truth", "measures", "scores", "metrics", "summary"),
 )
@@ -176,8 +177,7 @@ class Plan:
     @property
     def sweep_of_page(self) -> dict:
         """What the page of accuracies is told of the sweep."""
-        keys = ("learning_rates", "steps", "schedule", "decay_at", "decay")
-        return {key: self.config["finetune"][key] for key in keys}
+        return {key: self.config["finetune"][key] for key in SHOWN_SETTINGS}
 
     def settings_of_sweep(self, name: str) -> dict:
         """Return what the runs of one job of the sweep are told: the settings with its own budgets."""
