@@ -10,11 +10,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from ckptrank.files.atomic import read_json
 from ckptrank.networks.defaults import BATCH_SIZE
 from ckptrank.text import counted, roughly
-from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.detector_costs import Work, count_work, fit
 from ckptrank.workflow.known_sizes import (
     BUILTIN_GFLOPS,
@@ -22,7 +22,6 @@ from ckptrank.workflow.known_sizes import (
     USUAL_TASK,
     Network,
     Task,
-    is_known,
     look_up,
     look_up_network,
     look_up_task,
@@ -292,19 +291,22 @@ def _count_pairs(plan: Plan) -> tuple[int, int]:
 
 
 def estimate_ranking(
-    root: str | Path, checkpoints: Mapping[str, dict], images: int, *, gpu: bool, cores: int
+    root: str | Path,
+    checkpoints: Mapping[str, dict],
+    images: int,
+    *,
+    sizes: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    gpu: bool,
+    cores: int,
 ) -> tuple[float, dict[str, float]]:
     """Return the seconds that a forward pass of all checkpoints over the images takes, and MB of each's weights.
 
-    ``checkpoints``: name -> definition. Networks that neither an earlier run below ``root`` nor a table knows are
-    counted. Without an earlier run speeds are the defaults.
+    ``checkpoints``: name -> definition. ``sizes``: operations and MB of those that no table has. Without an earlier
+    run below ``root`` to go by, speeds are the defaults.
     """
     root = Path(root)
     networks = {name: look_up_network(root, name, given, {}) for name, given in checkpoints.items()}
-    unknown = {
-        name: given for name, given in checkpoints.items() if not is_known(root, name, given)
-    }
-    for name, (flops, megabytes) in count_networks(unknown).items():
+    for name, (flops, megabytes) in sizes.items():
         networks[name] = replace(networks[name], flops=flops, megabytes=megabytes)
     speed = GPU_SPEED if gpu else CPU_SPEED * cores
     seconds = images * sum(network.flops for network in networks.values()) / speed

@@ -14,6 +14,7 @@ from ckptrank.errors import PairFault
 from ckptrank.files import caches
 from ckptrank.files.atomic import read_json
 from ckptrank.text import counted, listed, roughly
+from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking
 from ckptrank.workflow.new import locate_images, look, make_name, write_config
 
@@ -139,7 +140,10 @@ def describe_plan(
 ) -> str:
     """Return what is to be fetched, and how long the run is likely to take."""
     gpu = shutil.which("nvidia-smi") is not None
-    seconds, megabytes = estimate_ranking(folder, checkpoints, images, gpu=gpu, cores=cores)
+    sizes = count_networks(folder, checkpoints)
+    seconds, megabytes = estimate_ranking(
+        folder, checkpoints, images, sizes=sizes, gpu=gpu, cores=cores
+    )
     total = sum(megabytes[name] for name in missing)
     size = f"about {total / 1e3:.1f} GB" if total >= 1000 else f"about {total:.0f} MB"
     if missing:
