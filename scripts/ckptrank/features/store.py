@@ -1,6 +1,6 @@
 """The feature file: what one forward pass of a checkpoint over a task leaves behind (HDF5).
 
-Groups ``train`` and ``test`` each hold ``features`` (N, D) float32, ``labels`` (N,) int64 or (N, C)
+Groups ``train`` and ``test``, or ``train`` alone where a ranking looks at no test image, each hold ``features`` (N, D) float32, ``labels`` (N,) int64 or (N, C)
 uint8, ``sample_id`` (N,), and ``logits`` (N, Z) float32 when the checkpoint has a head. The root's
 attributes say where they came from; ``status`` is ``ok`` or ``failed`` with a ``reason``.
 """
@@ -48,6 +48,11 @@ class FeatureWriter:
                 )
             group[name][start : start + len(batch)] = batch
 
+    def copy_split(self, split: str, source: Path) -> None:
+        """Take a split over from another feature file."""
+        with h5py.File(source, "r") as file:
+            file.copy(split, self._file)
+
     def set_attributes(self, **attributes: object) -> None:
         for name, value in attributes.items():
             self._file.attrs[name] = json.dumps(value) if isinstance(value, dict | list) else value
@@ -91,17 +96,22 @@ class Split:
 
     def shape(self, dataset: str) -> tuple[int, ...]:
         """Return the shape that reading the dataset gives, without reading it; () where there is none."""
-        with h5py.File(self.path, "r") as file:
-            group = file[self.name]
+        with self._open() as group:
             shape = group[dataset].shape if dataset in group else ()
         return shape if not shape or self.keep is None else (len(self.keep), *shape[1:])
 
     def _load(self, dataset: str, rows: np.ndarray | None = None) -> np.ndarray | None:
-        with h5py.File(self.path, "r") as file:
-            group = file[self.name]
+        with self._open() as group:
             if dataset not in group:
                 return None
             return group[dataset][:] if rows is None else _read_rows(group[dataset], rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[h5py.Group]:
+        with h5py.File(self.path, "r") as file:
+            if self.name not in file:
+                raise ValueError(f"{self.path}: holds no {self.name} samples")
+            yield file[self.name]
 
     def limited_to(self, keep: np.ndarray) -> "Split":
         return replace(self, keep=keep if self.keep is None else self.keep[keep])

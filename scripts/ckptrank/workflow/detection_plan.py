@@ -10,6 +10,7 @@ from ckptrank.text import inert
 from ckptrank.workflow import paths
 from ckptrank.workflow.plan import (
     DECAY_SETTINGS,
+    SHOWN_SETTINGS,
     SWEEP_SETTINGS,
     Plan,
     ScoreJob,
@@ -73,6 +74,11 @@ class DetectionPlan:
             "detector": {"head": self.head(task), **{key: self.entry[key] for key in DETECTOR}},
             "examples": self.entry["examples"],
         }
+
+    @property
+    def sweep_of_page(self) -> dict:
+        """What the chapter is told of the sweep."""
+        return {key: self.entry["finetune"][key] for key in SHOWN_SETTINGS}
 
     def sweep_files(self, task: str, checkpoint: str) -> list[str]:
         return [
