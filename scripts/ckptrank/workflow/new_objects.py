@@ -37,8 +37,9 @@ class ObjectLook:
     task: TaskData
 
     @property
-    def images(self) -> int:
-        return sum(len(self.task.labels(split)) for split in SPLITS)
+    def ranked(self) -> int:
+        """The images that a ranking passes through a network."""
+        return len(self.task.train_labels)
 
     @property
     def sizes(self) -> Counter:
