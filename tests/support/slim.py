@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import torch
+from torch import nn
 
 from ckptrank.checkpoints.slim.architectures import ARCHITECTURES
 from ckptrank.checkpoints.slim.variables import list_head, list_variables, read_state
@@ -59,3 +60,29 @@ def make_network(name, gain):
 def make_noise(size):
     images = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def list_kernels(model, projection_first=True):
+    """Return the convolutions of a module of VTAB in the order of their making."""
+    kernels = [path for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)]
+    if projection_first:
+        return kernels
+    return sorted(kernels, key=lambda path: (int(path.split(".")[1]), "shortcut" in path))
+
+
+def name_module(model, projection_first=True):
+    """Return the shapes of a module's variables under the names that tf.layers gives in the order of making."""
+
+    def number(kind, count):
+        return f"module/{kind}{f'_{count}' if count else ''}"
+
+    layers = dict(model.named_modules())
+    variables = {}
+    for count, path in enumerate(list_kernels(model, projection_first)):
+        outputs, inputs, height, width = layers[path].weight.shape
+        variables[f"{number('conv2d', count)}/kernel"] = (height, width, inputs, outputs)
+    norms = [layer for layer in layers.values() if isinstance(layer, nn.BatchNorm2d)]
+    for count, layer in enumerate(norms):
+        for leaf in ("gamma", "beta", "moving_mean", "moving_variance"):
+            variables[f"{number('batch_normalization', count)}/{leaf}"] = (layer.num_features,)
+    return variables
