@@ -46,15 +46,37 @@ def make_variables(name, classes=0, gain=2.0):
 
 
 def make_network(name, gain):
+    model, wanted = _build(name)
+    shapes = {variable.name: variable.shape for variable in wanted.values()}
+    _load(model, wanted, lambda variable: make_variable(variable, shapes[variable], gain))
+    return model.eval()
+
+
+def settle(name, variables):
+    """Return the variables with the moving averages of what smooth images of 32 pixels give, as training leaves them."""
+    model, wanted = _build(name)
+    _load(model, wanted, variables.get)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None  # the mean over all batches
+            layer.reset_running_stats()
+    coarse = torch.rand(128, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        model.train()(nn.functional.interpolate(coarse, size=32, mode="bilinear"))
+    moved = {key: value.numpy() for key, value in model.state_dict().items() if "running_" in key}
+    return variables | {wanted[key].name: values for key, values in moved.items()}
+
+
+def _build(name):
     architecture = ARCHITECTURES[name]
     model = architecture.build(0)
-    wanted = list_variables(model, architecture)
-    shapes = {variable.name: variable.shape for variable in wanted.values()}
-    state = read_state(wanted, lambda variable: make_variable(variable, shapes[variable], gain))
-    missing, unexpected = model.load_state_dict(state, strict=False)
+    return model, list_variables(model, architecture)
+
+
+def _load(model, wanted, read):
+    missing, unexpected = model.load_state_dict(read_state(wanted, read), strict=False)
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
-    return model.eval()
 
 
 def make_noise(size):

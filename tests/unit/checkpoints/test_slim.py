@@ -15,7 +15,7 @@ from torch import nn
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.checkpoints.slim.architectures import ARCHITECTURES, Gate
-from ckptrank.checkpoints.slim.input_range import RANGES, compare_ranges
+from ckptrank.checkpoints.slim.input_range import RANGES, compare_ranges, main
 from ckptrank.checkpoints.slim.resnet import ResNet50V2
 from ckptrank.checkpoints.slim.variables import read_state
 from ckptrank.checkpoints.slim.vtab import match_variables
@@ -156,3 +156,9 @@ def test_the_range_of_the_input_is_found_without_labels(truth):
     assert next(iter(distances)) == truth
     first, second = list(distances.values())[:2]
     assert first < 1e-3 < 10 * first + 1e-2 < second
+
+
+def test_the_range_of_the_input_needs_photographs(tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(SystemExit, match=r"no \.jpg, \.jpeg or \.png below it"):
+        main("a checkpoint", str(tmp_path))

@@ -1,7 +1,6 @@
 """The source ``tf_slim``: from a bundle to a card and a network."""
 
 import csv
-import tarfile
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -120,13 +119,10 @@ def test_without_a_head(tmp_path, variables):
 
 
 def test_a_module_of_vtab(tmp_path):
-    """As it is published: an archive of a folder ``variables``; the names are those of tf.layers."""
-    model = ResNet50V2()
-    shapes = name_module(model)
-    prefix = write_bundle(tmp_path / "variables/variables", {n: make_variable(n, s, 1.0) for n, s in shapes.items()})  # fmt: skip
-    with tarfile.open(tmp_path / "1.tar.gz", "w:gz", compresslevel=0) as archive:
-        archive.add(Path(prefix).parent, "variables")
-    given = {"architecture": "vtab_resnet50_v2", "archive": str(tmp_path / "1.tar.gz")}
+    """As it is published: a folder with ``variables`` in it; the names are those of tf.layers."""
+    shapes = name_module(ResNet50V2())
+    write_bundle(tmp_path / "variables/variables", {n: make_variable(n, s, 1.0) for n, s in shapes.items()})  # fmt: skip
+    given = {"architecture": "vtab_resnet50_v2", "archive": str(tmp_path)}
     card, network = prepare(tmp_path, **define("variables/variables", **given))
     assert (card["dimension"], card["head_classes"]) == (2048, None)
     assert (card["preprocessing"]["size"], card["preprocessing"]["std"]) == (224, [1, 1, 1])
