@@ -7,7 +7,8 @@ all of them at once.
 
 Says what was learnt, and what the advice would have been worth on each task, learnt on the others: the accuracy
 that taking the first of the order gives up against the best, the same for taking what the advice says (the
-cheapest of those expected to be as good), and how much cheaper that is.
+cheapest of those expected to be as good), and how much cheaper that is; and how often the accuracy lies in the
+interval that is expected of it, for all and for those whose interval is narrow enough to be told.
 """
 
 import sys
@@ -16,15 +17,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from scipy import stats
+from scipy.special import expit
 
 from ckptrank.evaluation.baselines import consensus
 from ckptrank.evaluation.columns import RANK, RANK_VOTERS
+from ckptrank.evaluation.evaluate import LEVEL
 from ckptrank.evaluation.tables import read_frame, write_frames
 from ckptrank.rank.advice import advise
-from ckptrank.rank.expected import PROBE, TABLE, expect_gaps, learn_error, read_benchmark
+from ckptrank.rank.expected import (
+    PROBE,
+    TABLE,
+    MeasureError,
+    expect_gaps,
+    learn_error,
+    read_benchmark,
+)
 
 ROOT = Path(__file__).parents[1]
 TEST_IMAGES = 500  # that a user is taken to have
+WIDEST = 0.2  # a 95 % interval of an accuracy that says something
 
 
 def collect(name: str, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -43,6 +55,25 @@ def collect(name: str, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pairs, frames["checkpoints"].set_index("checkpoint")[["forward_gflops", "parameters"]]
 
 
+def expect_accuracy(error: MeasureError, scores: pd.DataFrame, test_samples: int) -> pd.DataFrame:
+    """Return the accuracy that each checkpoint is expected to reach by fine-tuning.
+
+    As ``expect_gaps``, and with what a task is like for all checkpoints: ``reach``, ``reach_low`` and
+    ``reach_high`` (95 %, Student's t with a degree of freedom less than there are tasks), in fractions.
+    """
+    expected = error.predict(scores)
+    accuracy = expit(expected)
+    variance = error.level_sd**2 * (1 + 1 / error.tasks) + error.sd**2
+    variance += 1 / (test_samples * accuracy * (1 - accuracy))
+    width = stats.t.ppf((1 + LEVEL) / 2, error.tasks - 1) * np.sqrt(variance)
+    found = {
+        "reach": accuracy,
+        "reach_low": expit(expected - width),
+        "reach_high": expit(expected + width),
+    }
+    return pd.DataFrame(found, index=scores.index)
+
+
 def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
     """Return a row per task: what the first and the advised give up, learnt on all other tasks."""
     rows = []
@@ -56,6 +87,9 @@ def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.D
         gaps = expect_gaps(error, table[measures], order.index[0], TEST_IMAGES)
         order = order.join(gaps).assign(with_first=lambda frame: frame["gap_low"] <= 0)
         advice = advise(order.reset_index(), table[PROBE], TEST_IMAGES)
+        reach = expect_accuracy(error, table[measures], TEST_IMAGES)
+        narrow = reach["reach_high"] - reach["reach_low"] <= WIDEST
+        inside = table["accuracy"].between(reach["reach_low"], reach["reach_high"])
         truth, gflops = table["accuracy"].reindex(order.index), order["forward_gflops"]
         real = truth[advice.first] - truth
         covered = (real >= order["gap_low"]) & (real <= order["gap_high"])
@@ -71,6 +105,11 @@ def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.D
                 "cost_of_first": gflops[advice.take] / gflops[advice.first],
                 "covered": covered.drop(advice.first).mean(),
                 "best_in_tied": bool(order.loc[truth.idxmax(), "with_first"]),
+                "accuracy": truth[advice.take],
+                **reach.loc[advice.take],
+                "accuracies_covered": inside.mean(),
+                "told": narrow.mean(),
+                "told_covered": inside[narrow].mean(),
             }
         )
     return pd.DataFrame(rows)

@@ -108,6 +108,11 @@ def get_fitted(wildcards):
     return [plan.needs_images(wildcards.task, wildcards.checkpoint)]
 
 
+def get_training_images(wildcards):
+    """The decoded training images of a pair, where it needs some."""
+    return plan.images([(wildcards.task, wildcards.checkpoint)], paths.TRAINING_IMAGES)
+
+
 def get_fitted_of_batch(batch, wildcards):
     """As `get_fitted`, for the tasks of a batch."""
     tasks = batch.tasks_of(wildcards)

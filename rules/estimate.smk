@@ -2,6 +2,8 @@
 estimated = {"checkpoints ranked (snakemake benchmark)": plan}
 if zoo.experts:
     estimated["model zoo (snakemake model_zoo)"] = zoo
+if detection.ranked:
+    estimated["detectors (snakemake detection)"] = detection
 USES_GPU = bool(resources.gpus())
 
 

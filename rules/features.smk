@@ -17,16 +17,31 @@ rule fit_images:
         disk_mb=disk(2000, 3),
         runtime=runtime(240),
     params:
+        splits=["train", "test"],
         code=digest_code("ckptrank.features.fit"),
     script:
         "../scripts/features/fit_images.py"
 
 
+use rule fit_images as fit_training_images with:
+    output:
+        directory(paths.TRAINING_IMAGES),
+    log:
+        "<logs>/features/training_images/{task}/{checkpoint}.log",
+    params:
+        splits=["train"],
+        code=digest_code("ckptrank.features.fit"),
+
+
+# Where `rank` has passed the training images through the network, the test images alone are passed.
 rule extract_features:
     input:
         checkpoints=[paths.CHECKPOINT],
         tasks=[paths.TASK],
         images=lambda wildcards: plan.images([(wildcards.task, wildcards.checkpoint)]),
+        known=lambda wildcards: plan.known_features(
+            wildcards.task, wildcards.checkpoint
+        ),
     output:
         paths.FEATURES,
     log:
@@ -45,6 +60,7 @@ rule extract_features:
         checkpoints=lambda wildcards: [wildcards.checkpoint],
         tasks=lambda wildcards: [wildcards.task],
         fitted=get_fitted,
+        splits=["train", "test"],
         samples_per_class=None,
         batch_size=config["compute"]["extract_batch"],
         device=DEVICE,
@@ -56,8 +72,36 @@ rule extract_features:
         "../scripts/features/extract_features.py"
 
 
-# What a stage of `rank` with few samples sees: training samples that it may score, nothing else.
+# What `rank` sees: training images, nothing else.
+use rule extract_features as extract_training with:
+    input:
+        checkpoints=[paths.CHECKPOINT],
+        tasks=[paths.TASK],
+        images=get_training_images,
+    output:
+        paths.TRAINING_FEATURES,
+    log:
+        "<logs>/features/extract_training/{task}/{checkpoint}.log",
+    params:
+        checkpoints=lambda wildcards: [wildcards.checkpoint],
+        tasks=lambda wildcards: [wildcards.task],
+        fitted=get_fitted,
+        splits=["train"],
+        samples_per_class=None,
+        batch_size=config["compute"]["extract_batch"],
+        device=DEVICE,
+        precision=config["compute"]["precision"],
+        code=lambda wildcards: digest_code(
+            "ckptrank.features.extract", plan.source_module(wildcards.checkpoint)
+        ),
+
+
+# What a stage of it sees that scores few samples of each class.
 use rule extract_features as extract_sample with:
+    input:
+        checkpoints=[paths.CHECKPOINT],
+        tasks=[paths.TASK],
+        images=get_training_images,
     output:
         paths.SAMPLE_FEATURES,
     log:
@@ -66,6 +110,7 @@ use rule extract_features as extract_sample with:
         checkpoints=lambda wildcards: [wildcards.checkpoint],
         tasks=lambda wildcards: [wildcards.task],
         fitted=get_fitted,
+        splits=["train"],
         samples_per_class=lambda wildcards: int(wildcards.samples),
         batch_size=config["compute"]["extract_batch"],
         device=DEVICE,
@@ -107,6 +152,7 @@ if config["model_zoo"]["tasks_per_job"] > 1:
                 checkpoints=lambda wildcards: [wildcards.checkpoint],
                 tasks=list(batch.tasks),
                 fitted=partial(get_fitted_of_batch, batch),
+                splits=["train", "test"],
                 samples_per_class=None,
                 batch_size=config["compute"]["extract_batch"],
                 device=DEVICE,
@@ -147,6 +193,7 @@ for number, (source, viewers) in enumerate(zoo.sources.items()):
             checkpoints=viewers,
             tasks=[source],
             fitted=[plan.needs_images(source, name) for name in viewers],
+            splits=["train", "test"],
             samples_per_class=None,
             batch_size=config["compute"]["extract_batch"],
             device=DEVICE,

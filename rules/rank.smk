@@ -14,6 +14,7 @@ for job in rank.jobs:
                     wildcards.task,
                     wildcards.checkpoint,
                     rank.features(wildcards.samples),
+                    paths.TRAINING_IMAGES,
                 )
             ),
         output:

@@ -444,6 +444,7 @@ use rule render as render_detection with:
         "<logs>/report/detection/page.log",
     params:
         published=detection.entry["published"],
+        sweep=detection.sweep_of_page,
         links={"provenance.html": "What ran, with which versions, for how long"},
         page="detection.chapter",
         code=digest_report("detection.chapter"),

@@ -1,4 +1,4 @@
-"""One forward pass of a checkpoint over a task's train and test images; of several, or over several tasks'."""
+"""One forward pass of a checkpoint over images of a task; of several, or over several tasks'."""
 
 from itertools import product
 
@@ -15,6 +15,8 @@ with run_job(snakemake), acquire_device(params.device, snakemake.threads) as dev
     pairs = list_pairs(names, folders, given.get("images", []), params.fitted)
     extract_pairs(
         zip(pairs, snakemake.output, strict=True),
+        splits=params.splits,
+        known=next(iter(given.get("known", [])), None),
         samples_per_class=params.samples_per_class,
         batch_size=params.batch_size,
         device=device,

@@ -5,4 +5,10 @@ from ckptrank.jobs.log import run_job
 
 with run_job(snakemake):
     given = snakemake.input
-    fit_images(given.checkpoint, given.task, snakemake.output[0], snakemake.threads)
+    fit_images(
+        given.checkpoint,
+        given.task,
+        snakemake.output[0],
+        splits=snakemake.params.splits,
+        workers=snakemake.threads,
+    )

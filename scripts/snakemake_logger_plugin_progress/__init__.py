@@ -10,10 +10,13 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from ckptrank.jobs.costs import has_end
 from ckptrank.text import counted
 from ckptrank.workflow.stages import name_stage
 from snakemake_logger_plugin_progress.estimate import Progress
@@ -23,6 +26,26 @@ REDRAW_SECONDS = 1.0
 LINE_SECONDS = 60.0
 """How often a line is written where there is no terminal."""
 BAR = 20
+FULL = 1 << 20
+"""A disk with fewer bytes left takes no log."""
+
+
+def describe_error(text: str, logs: Sequence[str]) -> str:
+    """Return what Snakemake says of a failed job and, where a log of this workflow has no end, why.
+
+    Snakemake itself says ``message: None`` of every job that failed on this machine.
+    """
+    text = text.replace("    message: None\n", "")
+    for log in map(Path, filter(name_stage, logs)):
+        if log.is_file() and not has_end(log):
+            room = shutil.disk_usage(log.parent).free
+            why = (
+                "the disk is full"
+                if room < FULL
+                else "it was killed, most often for want of memory"
+            )
+            text += f"\n    The log has no end: {why}."
+    return text
 
 
 class LogHandler(LogHandlerBase):
@@ -44,7 +67,9 @@ class LogHandler(LogHandlerBase):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._follow(record)
-            if record.levelno >= logging.WARNING:
+            if getattr(record, "event", None) == LogEvent.JOB_ERROR:
+                self._print(describe_error(self.format(record), record.log))
+            elif record.levelno >= logging.WARNING:
                 self._print(self.format(record))
             elif self.terminal:
                 self._draw()

@@ -257,9 +257,10 @@ def _ground_truth(rng: np.random.Generator) -> pd.DataFrame:
                 )
             )
     columns = ["checkpoint", "task", "status", "reason", "accuracy", "learning_rate", "steps"]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         rows, columns=[*columns, "repeats", "repeat_accuracies", "noise_sd", "seconds"]
     )
+    return table.reindex(columns=BENCHMARK["ground_truth"].names)
 
 
 def _measures() -> pd.DataFrame:

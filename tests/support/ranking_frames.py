@@ -104,6 +104,7 @@ def _ranking(rng: np.random.Generator, scores: pd.DataFrame, tuned: int) -> pd.D
                 "images_per_second": 2e9 / size, "licence": "apache-2.0" if at % 3 else "",
                 "finetune_seconds": size / 2e5, "status": "ok", "reason": "",
                 "tuned_accuracy": 0.9 - 0.01 * at + 0.02 * (at == 2) if at <= tuned else np.nan,
+                "tuned_low": np.nan, "tuned_high": np.nan,
             }
         )  # fmt: skip
     broken = {"checkpoint": "broken", "title": "Corrupt file", "status": "failed",

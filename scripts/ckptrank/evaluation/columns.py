@@ -104,7 +104,13 @@ _GROUND_TRUTH = {
     "task": _TASK,
     "status": _STATUS,
     "reason": _REASON,
-    "accuracy": number("fraction", "best test accuracy of the sweep"),
+    "accuracy": number(
+        "fraction",
+        "test accuracy of the sweep's best setting, which validation images choose if there are some",
+    ),
+    "accuracy_low": number("fraction", "its 95 % interval for the draw of test images (Wilson)"),
+    "accuracy_high": number("fraction", "the same; empty where test images chose the setting"),
+    "validation_accuracy": number("fraction", "of that setting, on the validation images"),
     "learning_rate": number("", "of the best run"),
     "steps": number("steps", "of the best run"),
     "repeats": number("count", "further runs of the best setting under other seeds"),
@@ -359,7 +365,12 @@ RANK = {
         "a checkpoint, the first one first",
         ("checkpoint",),
         ("results/rank/*/ranking.csv",),
-        {**_ORDER, "tuned_accuracy": number("fraction", "test accuracy, if it was fine-tuned")},
+        {
+            **_ORDER,
+            "tuned_accuracy": number("fraction", "test accuracy, if it was fine-tuned"),
+            "tuned_low": _GROUND_TRUTH["accuracy_low"],
+            "tuned_high": _GROUND_TRUTH["accuracy_high"],
+        },
     ),
     "scores": Table(
         "a measure's score of a checkpoint, in the last stage that it took part in",

@@ -1,8 +1,8 @@
-"""One forward pass of a checkpoint over the train and test images of a task, streamed to HDF5."""
+"""One forward pass of a checkpoint over the images of a task, streamed to HDF5."""
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,7 +12,13 @@ import torch
 from ckptrank.checkpoints import load_network, read_card
 from ckptrank.checkpoints.network import Network
 from ckptrank.errors import PairFault
-from ckptrank.features.store import FeatureWriter, create_features, write_failed
+from ckptrank.features.store import (
+    Features,
+    FeatureWriter,
+    create_features,
+    open_features,
+    write_failed,
+)
 from ckptrank.finetune.sweep import Pair
 from ckptrank.jobs.device import describe
 from ckptrank.jobs.gpu_memory import forward_in_parts, memory_is_a_fault
@@ -31,6 +37,8 @@ READ_AHEAD = 3
 def extract_pairs(
     pairs: Iterable[tuple[Pair, str | Path]],
     *,
+    splits: Sequence[str] = SPLITS,
+    known: str | Path | None = None,
     samples_per_class: int | None = None,
     batch_size: int,
     device: torch.device,
@@ -45,6 +53,8 @@ def extract_pairs(
             extract_pair(
                 pair,
                 Path(file),
+                splits=splits,
+                known=known,
                 samples_per_class=samples_per_class,
                 batch_size=batch_size,
                 device=device,
@@ -59,30 +69,37 @@ def extract_pair(
     pair: Pair,
     output: Path,
     *,
+    splits: Sequence[str] = SPLITS,
+    known: str | Path | None = None,
     samples_per_class: int | None = None,
     batch_size: int,
     device: torch.device,
     precision: str,
 ) -> None:
-    """Write the features of both splits; of so many training samples of each class, if that is given.
+    """Write the features of some splits; of so many training samples of each class, if that is given.
 
+    ``known``: a feature file of the pair that has the training samples, made of the same task by the same network,
+    from which they are taken over.
     Raises :class:`PairFault` where the checkpoint or the task cannot be used.
     """
     task = open_task(pair.task_folder)
     card = read_card(pair.checkpoint_folder)
     network = load_network(pair.checkpoint_folder)
-    chosen = SPLITS if samples_per_class is None else SPLITS[:1]
-    splits = {
-        split: load_images(task, split, network.preprocessing, pair.images) for split in chosen
+    taken = None if known is None else open_features(known)
+    images = {
+        split: load_images(task, split, network.preprocessing, pair.images)
+        for split in splits
+        if taken is None or split != "train"
     }
     if samples_per_class is not None:  # a first look by `snakemake rank`
-        train = splits["train"]
+        train = images["train"]
         rows = cap_per_class(train.labels, samples_per_class, seed_from("cap", pair.task))
-        splits = {"train": train.limited_to(rows)}
+        images["train"] = train.limited_to(rows)
     extract_features(
         network,
-        splits,
+        images,
         output,
+        known=taken,
         checkpoint=pair.checkpoint,
         task=pair.task,
         attributes={
@@ -100,6 +117,7 @@ def extract_features(
     splits: Mapping[str, LabelledImages],
     path: Path,
     *,
+    known: Features | None = None,
     checkpoint: str,
     task: str,
     attributes: Mapping[str, object],
@@ -110,6 +128,7 @@ def extract_features(
     """Write the feature file of a pair. Raises :class:`PairFault` when features are not finite or a GPU's
     memory does not suffice.
 
+    ``known``: a feature file whose training samples are taken over, with the time that they took.
     ``precision``: as ``compute.precision`` has it; ``auto`` is tf32 on a GPU, whose 10 bits are a rounding error
     of the scores where those of bfloat16, 7, would be seen in ties.
     """
@@ -117,6 +136,8 @@ def extract_features(
     network = network.to(device, memory_format=torch.channels_last).eval()
     with create_features(path, checkpoint, task) as writer:
         started = time.perf_counter()
+        if known is not None:
+            writer.copy_split("train", known.path)
         for split, data in splits.items():
             rows = np.arange(len(data)) if data.rows is None else data.rows
             writer.add_split(split, data.labels, rows)
@@ -124,8 +145,15 @@ def extract_features(
         writer.set_attributes(
             **attributes,
             preprocessing=network.preprocessing.to_dict(),
-            **describe_pass(splits, started, device, chosen),
+            **_add_known(describe_pass(splits, started, device, chosen), known),
         )
+
+
+def _add_known(facts: dict, known: Features | None) -> dict:
+    if known is None:
+        return facts
+    counts = {name: facts[name] + known.attributes[name] for name in ("samples", "seconds")}
+    return {**facts, **counts}
 
 
 def describe_pass(

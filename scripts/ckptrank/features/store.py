@@ -1,11 +1,12 @@
 """The feature file: what one forward pass of a checkpoint over a task leaves behind (HDF5).
 
-Groups ``train`` and ``test`` each hold ``features`` (N, D) float32, ``labels`` (N,) int64 or (N, C)
+Groups ``train`` and ``test``, or ``train`` alone where a ranking looks at no test image, each hold ``features`` (N, D) float32, ``labels`` (N,) int64 or (N, C)
 uint8, ``sample_id`` (N,), and ``logits`` (N, Z) float32 when the checkpoint has a head. The root's
 attributes say where they came from; ``status`` is ``ok`` or ``failed`` with a ``reason``.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from ckptrank.files.atomic import atomic_path
 from ckptrank.sampling import SPLITS
 
 SCHEMA_VERSION = 1
+_BLOCK_BYTES = 2**25
 
 
 class FeatureWriter:
@@ -45,6 +47,11 @@ class FeatureWriter:
                     name, (samples, batch.shape[1]), "float32", chunks=(rows, batch.shape[1])
                 )
             group[name][start : start + len(batch)] = batch
+
+    def copy_split(self, split: str, source: Path) -> None:
+        """Take a split over from another feature file."""
+        with h5py.File(source, "r") as file:
+            file.copy(split, self._file)
 
     def set_attributes(self, **attributes: object) -> None:
         for name, value in attributes.items():
@@ -81,27 +88,47 @@ class Split:
 
     def read(self, dataset: str) -> np.ndarray | None:
         if self.memory is None:
-            values = self._load(dataset)
-        else:
-            if dataset not in self.memory:
-                self.memory[dataset] = self._load(dataset)
-            values = self.memory[dataset]
+            return self._load(dataset, self.keep)
+        if dataset not in self.memory:
+            self.memory[dataset] = self._load(dataset)
+        values = self.memory[dataset]
         return values if values is None or self.keep is None else values[self.keep]
 
     def shape(self, dataset: str) -> tuple[int, ...]:
         """Return the shape that reading the dataset gives, without reading it; () where there is none."""
-        with h5py.File(self.path, "r") as file:
-            group = file[self.name]
+        with self._open() as group:
             shape = group[dataset].shape if dataset in group else ()
         return shape if not shape or self.keep is None else (len(self.keep), *shape[1:])
 
-    def _load(self, dataset: str) -> np.ndarray | None:
+    def _load(self, dataset: str, rows: np.ndarray | None = None) -> np.ndarray | None:
+        with self._open() as group:
+            if dataset not in group:
+                return None
+            return group[dataset][:] if rows is None else _read_rows(group[dataset], rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[h5py.Group]:
         with h5py.File(self.path, "r") as file:
-            group = file[self.name]
-            return group[dataset][:] if dataset in group else None
+            if self.name not in file:
+                raise ValueError(f"{self.path}: holds no {self.name} samples")
+            yield file[self.name]
 
     def limited_to(self, keep: np.ndarray) -> "Split":
         return replace(self, keep=keep if self.keep is None else self.keep[keep])
+
+
+def _read_rows(stored: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+    """Return some rows of a dataset, in any order, and hold no more than these and a block."""
+    values = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
+    order = np.argsort(rows, kind="stable")
+    step = max(1, _BLOCK_BYTES // (stored.dtype.itemsize * math.prod(stored.shape[1:])))
+    starts = np.arange(0, len(stored) + step, step)
+    places = np.searchsorted(rows, starts, sorter=order)
+    for start, first, last in zip(starts, places, places[1:], strict=False):
+        if first < last:
+            chosen = order[first:last]
+            values[chosen] = stored[start : start + step][rows[chosen] - start]
+    return values
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,17 @@ class Run:
     """Budget of steps -> test accuracy (0..1) of one fine-tuning run, and its seconds, loading included.
 
     ``first_epoch_loss``: the mean training loss of its first steps, as many as take each image once; None where it
-    diverged at the first. ``details``: what else a detector's tests found, by budget.
+    diverged at the first. ``details``: what else a detector's tests found, by budget. ``validation``: budget ->
+    accuracy on the task's validation images, where it has some; ``tested``: images of which the test accuracy is
+    then a share, None where it is a mean precision.
     """
 
     accuracies: dict[int, float]
     seconds: float
     first_epoch_loss: float | None
     details: dict[int, dict] | None = None
+    validation: dict[int, float] | None = None
+    tested: int | None = None
 
 
 class FinishedRuns:
@@ -41,6 +45,8 @@ class FinishedRuns:
             found["seconds"],
             found["first_epoch_loss"],
             _by_number(found["details"]) if found["details"] else None,
+            _by_number(found["validation"]) if found["validation"] else None,
+            found["tested"],
         )
 
     def keep(self, key: object, run: Run) -> None:

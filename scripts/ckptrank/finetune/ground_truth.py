@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from scipy.stats import binomtest
+
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json, write_json
 from ckptrank.finetune.sweep import Runner, run_sweep
@@ -18,7 +20,9 @@ def select_best(parts: list[dict]) -> dict:
     """Return the setting with the highest accuracy over all runs and step budgets of a sweep.
 
     ``parts``: what the ``finetune`` jobs of one pair wrote. Among equal accuracies the fewest steps
-    win, then the lowest learning rate. A failed part makes the pair ``failed`` with its reason.
+    win, then the lowest learning rate. A failed part makes the pair ``failed`` with its reason. Where the task has
+    validation images the highest ``validation_accuracy`` counts; ``accuracy``, on the test images, then has
+    Wilson's interval for so many images (95 %), ``accuracy_low`` and ``accuracy_high``.
     """
     pair = {key: parts[0][key] for key in ("checkpoint", "task")}
     for part in parts:
@@ -26,11 +30,18 @@ def select_best(parts: list[dict]) -> dict:
             return fail(pair, part["reason"])
     runs = [run for part in parts for run in part["runs"]]
     settings = [
-        (-accuracy, int(steps), run["learning_rate"], run["first_epoch_loss"])
+        {
+            "learning_rate": run["learning_rate"],
+            "steps": int(steps),
+            "accuracy": accuracy,
+            "first_epoch_loss": run["first_epoch_loss"],
+            **({"validation_accuracy": run["validation"][steps]} if "validation" in run else {}),
+        }
         for run in runs
         for steps, accuracy in run["accuracies"].items()
     ]
-    accuracy, steps, learning_rate, _ = min(settings, key=lambda setting: setting[:3])
+    best = min(settings, key=_by_merit)
+    steps, learning_rate = best["steps"], best["learning_rate"]
     details = {
         (run["learning_rate"], int(steps)): found
         for run in runs
@@ -40,24 +51,31 @@ def select_best(parts: list[dict]) -> dict:
         **pair,
         "status": "ok",
         "reason": "",
-        "accuracy": -accuracy,
+        "accuracy": best["accuracy"],
+        **_describe_choice(best, runs[0].get("tested")),
         "learning_rate": learning_rate,
         "steps": steps,
         **{key: parts[0][key] for key in ("device", "precision")},
-        "sweep": [
-            {
-                "learning_rate": learning_rate,
-                "steps": steps,
-                "accuracy": -accuracy,
-                "first_epoch_loss": loss,
-            }
-            for accuracy, steps, learning_rate, loss in sorted(
-                settings, key=lambda setting: setting[2::-1]
-            )
-        ],
+        "sweep": sorted(settings, key=lambda setting: (setting["learning_rate"], setting["steps"])),
         "seconds": sum(run["seconds"] for run in runs),
         **({"details": details[learning_rate, steps]} if details else {}),
     }
+
+
+def _by_merit(setting: dict) -> tuple[float, int, float]:
+    merit = setting.get("validation_accuracy", setting["accuracy"])
+    return -merit, setting["steps"], setting["learning_rate"]
+
+
+def _describe_choice(best: dict, tested: int | None) -> dict[str, float]:
+    """What is known beside the accuracy of a setting that was not chosen by test images."""
+    if "validation_accuracy" not in best:
+        return {}
+    found = {"validation_accuracy": best["validation_accuracy"]}
+    if tested is None:
+        return found
+    interval = binomtest(round(best["accuracy"] * tested), tested).proportion_ci(method="wilson")
+    return {**found, "accuracy_low": float(interval.low), "accuracy_high": float(interval.high)}
 
 
 def fail(pair: dict, reason: str) -> dict:
@@ -73,8 +91,8 @@ def add_repeats(best: dict, accuracies: list[float], seconds: float) -> dict:
     """Add the accuracies of repeats under other seeds, and the noise that they show.
 
     ``noise_sd``: the sample standard deviation over the repeats and the best run. The best run was
-    picked for being high, so this is a slight overestimate of one setting's spread; the accuracy of
-    the ground truth stays that of the best run, as in the papers.
+    picked for being high, so this is a slight overestimate of one setting's spread (not where validation images picked
+    it); the accuracy of the ground truth stays that of the best run, as in the papers.
     """
     if best["status"] != "ok":
         return best

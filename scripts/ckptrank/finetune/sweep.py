@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ckptrank.checkpoints import load_network, read_card
@@ -62,17 +63,30 @@ def list_pairs(
 
 @dataclass(frozen=True)
 class Loaded:
-    """What fine-tuning a pair needs. ``scratch``: the network has no weights but random ones."""
+    """What fine-tuning a pair needs. ``scratch``: the network has no weights but random ones.
+
+    ``held_out``: (N,) which training images are validation images; None: there are none.
+    """
 
     network: Network
     train: LabelledImages
     test: LabelledImages
     classes: int
     scratch: bool
+    held_out: np.ndarray | None = None
+
+    def split(self) -> list[LabelledImages]:
+        """Return the images to train on, those to test on and, where there are some, those to choose settings by."""
+        if self.held_out is None:
+            return [self.train, self.test]
+        rest, held = (
+            self.train.limited_to(np.flatnonzero(rows)) for rows in (~self.held_out, self.held_out)
+        )
+        return [rest, self.test, held]
 
     def make_recipe(self, settings: dict, learning_rate: float) -> Recipe:
         """Return the recipe of a run, see :func:`~ckptrank.finetune.recipe.make_recipe`."""
-        samples = len(self.train)
+        samples = len(self.train) if self.held_out is None else int((~self.held_out).sum())
         return make_recipe(settings, learning_rate, scratch=self.scratch, samples=samples)
 
 
@@ -85,7 +99,7 @@ def load_pair(pair: Pair, seed: int) -> Loaded:
     scratch = not read_card(pair.checkpoint_folder)["sha256"]
     network = load_network(pair.checkpoint_folder, seed)
     train, test = (load_images(task, split, network.preprocessing, pair.images) for split in SPLITS)
-    return Loaded(network, train, test, task.classes, scratch)
+    return Loaded(network, train, test, task.classes, scratch, task.validation())
 
 
 class Runner:
@@ -144,12 +158,15 @@ class Runner:
         """Make a run that no earlier attempt finished; its seconds are left to :meth:`run`."""
         loaded = load_pair(self.pair, seed)
         if self._splits is None:
-            self._splits = place([loaded.train, loaded.test], self.device)
+            self._splits = place(loaded.split(), self.device)
+        train, test, *further = self._splits
         recipe = loaded.make_recipe(self.settings, learning_rate)
         losses: list[float] = []
+        validated: dict[int, float] = {}
         accuracies = finetune(
             loaded.network,
-            *self._splits,
+            train,
+            test,
             classes=loaded.classes,
             recipe=replace(recipe, budgets=budgets or recipe.budgets),
             seed=seed,
@@ -158,8 +175,16 @@ class Runner:
             resume_path=name_state(self.output, learning_rate, seed),
             description=description,
             losses=losses,
+            validation=further[0] if further else None,
+            validated=validated,
         )
-        return Run(accuracies, 0.0, average_first_epoch(losses, len(loaded.train), recipe))
+        return Run(
+            accuracies,
+            0.0,
+            average_first_epoch(losses, len(train.labels), recipe),
+            validation=validated or None,
+            tested=len(test.labels) if further and test.labels.ndim == 1 else None,
+        )
 
     def finish(self) -> None:
         """Forget the runs: the job has written its output."""
@@ -170,7 +195,8 @@ def run_sweep(runner: Runner, learning_rates: Sequence[float]) -> dict:
     """Fine-tune a pair at each learning rate; return the record of these ``runs``.
 
     A run has the learning rate, the seed, the accuracy at each step budget, the mean training loss of its first
-    epoch and the seconds that it took, its loading included; the record says on which device and in which precision. The seed depends on the
+    epoch and the seconds that it took, its loading included; where the task has validation images also the accuracies
+    on them, and how many images it was ``tested`` on; the record says on which device and in which precision. The seed depends on the
     pair's names alone. Where the checkpoint or the task cannot be used, the record is ``failed`` with the
     reason.
     """
@@ -195,13 +221,22 @@ def run_sweep(runner: Runner, learning_rates: Sequence[float]) -> dict:
             {
                 "learning_rate": learning_rate,
                 "seed": seed,
-                "accuracies": {str(steps): value for steps, value in run.accuracies.items()},
+                "accuracies": _by_text(run.accuracies),
                 "first_epoch_loss": run.first_epoch_loss,
                 "seconds": run.seconds,
                 **({"details": run.details} if run.details else {}),
+                **(
+                    {"validation": _by_text(run.validation), "tested": run.tested}
+                    if run.validation
+                    else {}
+                ),
             }
         )
     return {**record, "runs": runs}
+
+
+def _by_text(accuracies: dict[int, float]) -> dict[str, float]:
+    return {str(steps): value for steps, value in accuracies.items()}
 
 
 def average_first_epoch(losses: Sequence[float], samples: int, recipe: Recipe) -> float | None:

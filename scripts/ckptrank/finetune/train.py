@@ -57,6 +57,8 @@ def finetune(
     description: str = "fine-tuning",
     watch: Callable[[int], None] | None = None,
     losses: list[float] | None = None,
+    validation: LabelledImages | Placed | None = None,
+    validated: dict[int, float] | None = None,
 ) -> dict[int, float]:
     """Fine-tune ``network`` in place; return the test accuracy at each budget of steps (0..1).
 
@@ -64,7 +66,8 @@ def finetune(
     one task hand over splits that :func:`~ckptrank.finetune.batches.place` has placed once. ``precision``: as
     ``compute.precision`` has it, ``auto`` being bfloat16 on a GPU. With ``resume_path`` the run leaves its
     state there every 20 seconds and continues from it after a kill, to the same result. ``watch`` is called
-    with the number of each step that is queued. ``losses`` is filled with the loss of each step. A run whose
+    with the number of each step that is queued. ``losses`` is filled with the loss of each step, ``validated`` with the
+    accuracy on ``validation`` at each budget, where that is given. A run whose
     loss stops being finite ends there: its remaining budgets get the accuracy of the broken network (chance,
     as a rule). Raises :class:`~ckptrank.errors.PairFault` when a GPU's memory does not suffice.
     """
@@ -73,16 +76,21 @@ def finetune(
     model = Classifier(network, classes).to(device, memory_format=torch.channels_last)
     optimiser = make_optimiser(model, recipe)
     if isinstance(train, LabelledImages):
-        train, test = place([train, test], device)
+        given = [train, test] if validation is None else [train, test, validation]
+        train, test, *further = place(given, device)
+        validation = further[0] if further else None
     loss = _multi_label_loss if train.labels.ndim == 2 else functional.cross_entropy
     training = TrainingStep(model, optimiser, loss, chosen)
     samples = len(train.labels)
-    fingerprint = make_fingerprint(recipe, seed, classes, samples, chosen.name)
+    tests = [test] if validation is None else [test, validation]
+    fingerprint = make_fingerprint(
+        recipe, seed, classes, samples, chosen.name, *(len(each.labels) for each in tests)
+    )
 
-    def test_now() -> float:
-        return _accuracy(model, test, chosen)
+    def test_now() -> list[float]:
+        return [_accuracy(model, each, chosen) for each in tests]
 
-    return run_steps(
+    found = run_steps(
         training,
         RunState(training, resume_path, fingerprint),
         recipe,
@@ -92,11 +100,19 @@ def finetune(
         device=device,
         test=test_now,
         test_diverged=test_now,
-        describe="accuracy {:.4f}".format,
+        describe=_describe,
         description=description,
         watch=watch,
         losses=losses,
     )
+    if validated is not None and validation is not None:
+        validated |= {budget: accuracies[1] for budget, accuracies in found.items()}
+    return {budget: accuracies[0] for budget, accuracies in found.items()}
+
+
+def _describe(accuracies: list[float]) -> str:
+    names = ("accuracy", "on validation images")
+    return ", ".join(f"{name} {value:.4f}" for name, value in zip(names, accuracies, strict=False))
 
 
 def _multi_label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

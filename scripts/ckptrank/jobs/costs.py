@@ -63,6 +63,12 @@ def find_logs(log: str | Path) -> Path:
     return next(place.parent for place in Path(log).parents if place.name == "report")
 
 
+def has_end(log: Path) -> bool:
+    """Whether a job's log is closed by the line of its costs, which a job that is killed does not write."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return bool(lines) and lines[-1].startswith(JOB_LINE)
+
+
 def read_job_costs(folder: str | Path) -> list[dict]:
     """Return the closing cost line of every log below ``folder``; logs without one are left out.
 

@@ -72,7 +72,6 @@ def start() -> str:
     def end() -> None:
         server.stdin.close()
         server.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
     client = [sys.executable, "-I", "-S", str(CLIENT), address, sys.executable]
@@ -97,6 +96,8 @@ def serve() -> None:
                 _keep(connection, report)
             connection.close()
         else:
+            # Whoever made the folder may have been killed.
+            shutil.rmtree(Path(listener.getsockname()).parent, ignore_errors=True)
             return
 
 

@@ -194,15 +194,17 @@ def mutual_information(
     for step, rows in enumerate(_batches(rest, batch_size, steps, rng), start=1):
         critic.ascend(scaled.take(rows), labels[rows], alpha, learning_rate)
         if aside and (step % _CHECK_EVERY == 0 or step == steps):
-            bound = _evaluate(critic, checked, labels[chosen[:_CHECKED]], alpha, batch_size, seed)
+            embedded = critic.embed(checked)
+            bound = _evaluate(critic, embedded, labels[chosen[:_CHECKED]], alpha, batch_size, seed)
             if bound > best:
                 best, best_step, kept = bound, step, critic.copy_parameters()
     if aside:
         critic.parameters = kept
         note(best_step=best_step, held_back_bound=best)
     if eval_features is None and aside:
-        return _evaluate(critic, scaled.take(chosen), labels[chosen], alpha, batch_size, seed)
-    return _evaluate(critic, scaled.apply(given), given_labels, alpha, batch_size, seed)
+        given, given_labels = features[chosen], labels[chosen]
+    embedded = np.concatenate([critic.embed(scaled.apply(block)) for _, block in row_blocks(given)])
+    return _evaluate(critic, embedded, given_labels, alpha, batch_size, seed)
 
 
 def _train(
@@ -256,7 +258,7 @@ def _batches(
 
 def _evaluate(
     critic: Critic,
-    samples: np.ndarray,
+    embedded: np.ndarray,
     labels: np.ndarray,
     alpha: float,
     batch_size: int,
@@ -264,11 +266,10 @@ def _evaluate(
 ) -> float:
     """Return the mean bound over batches of ``batch_size`` to twice that, in several partitions."""
     rng = np.random.default_rng(seed)
-    embedded = critic.embed(samples)
-    batches = max(1, len(samples) // batch_size)
+    batches = max(1, len(embedded) // batch_size)
     parts = [
         part
         for _ in range(_PARTITIONS)
-        for part in np.array_split(rng.permutation(len(samples)), batches)
+        for part in np.array_split(rng.permutation(len(embedded)), batches)
     ]
     return float(np.mean([critic.bound(embedded[part], labels[part], alpha) for part in parts]))

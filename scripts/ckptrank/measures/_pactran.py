@@ -1,12 +1,19 @@
 """PACTran-Gaussian, a PAC-Bayesian bound."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ckptrank.measures._shared.checks import check_features, check_labels
-from ckptrank.measures._shared.discriminant import softmax
-from ckptrank.measures._shared.gram import compress, mean_of, require_moderate
+from ckptrank.measures._shared.discriminant import Blocks, softmax
+from ckptrank.measures._shared.gram import compress, mean_of, require_moderate, row_blocks
 from ckptrank.measures.accounting import add_flops, note
 
+# Up to so many bytes of float64 the centred features are kept; larger ones are made by blocks.
+_KEPT_BYTES = 2**30
+_BLOCK_BYTES = 2**22
+# With so many samples a dimension their second moments are worth their cost.
+_WORTH = 4
 _GRADIENT = 1e-10
 _ACCEPTABLE_GRADIENT = 1e-5
 
@@ -36,7 +43,8 @@ def pactran(
     problem is convex, and here is solved from zero to a gradient of 1e-10 (about 1e-8 relative in the
     score; less where the classes separate and the loss is flat). It leaves 1 / N out of the second derivatives, where the bound has those of the mean
     loss, and adds those of b. With N < D the optimum lies in the span of the samples, and so the
-    samples are first turned into N dimensions, which changes no inner product.
+    samples are first turned into N dimensions, which changes no inner product. Above 1 GiB in float64
+    the samples are centred anew in each iteration, by blocks, and never held.
 
     Shape: features (N, D), labels (N,) integers. At most 0. Depends on the scale of the features.
     Conventions: classes without samples do not count in C. Raises ``ValueError`` when the optimum is
@@ -61,53 +69,73 @@ def pactran(
     samples, dimensions = features.shape
     labels = check_labels(labels, samples)
     labels = np.unique(labels, return_inverse=True)[1]
-    deviations = compress(features, mean_of(features))
+    blocks, size = _center(features)
     precision = 1 / (data_weight * samples)  # 1 / (l s^2)
-    loss, posteriors, iterations = _fit(deviations, labels, precision, max_iter)
+    loss, weights, iterations = _fit(blocks, size, labels, precision, max_iter)
 
-    classes = posteriors.shape[1]
-    curvature = (posteriors * (1 - posteriors)).sum(axis=1)
-    trace = float(curvature @ np.square(deviations).sum(axis=1)) / samples
+    classes = weights.shape[1]
+    trace = 0.0
+    for _, block in blocks():
+        posteriors = softmax(block @ weights[:-1] + weights[-1])
+        curvature = (posteriors * (1 - posteriors)).sum(axis=1)
+        trace += float(curvature @ np.square(block).sum(axis=1)) / samples
     growth = np.log1p(trace / (precision * classes * dimensions))
     complexity = float(classes * precision * prior_variance / 2 * growth)
-    add_flops(2 * deviations.size + 3 * posteriors.size)
+    add_flops(2 * samples * size + 3 * samples * classes)
     note(loss=loss, complexity=complexity, iterations=iterations)
     return -(loss + complexity)
 
 
+def _center(features: np.ndarray) -> tuple[Blocks, int]:
+    """Return what hands out the centred samples by blocks, and their dimensions, at most N."""
+    samples, dimensions = features.shape
+    mean = mean_of(features)
+    if samples < dimensions or 8 * features.size <= _KEPT_BYTES:
+        kept = compress(features, mean)
+        return lambda: row_blocks(kept, _BLOCK_BYTES), kept.shape[1]
+
+    def blocks() -> Iterator[tuple[slice, np.ndarray]]:
+        for rows, block in row_blocks(features, _BLOCK_BYTES):
+            yield rows, block - mean
+
+    return blocks, dimensions
+
+
 def _fit(
-    deviations: np.ndarray, labels: np.ndarray, precision: float, max_iter: int
+    blocks: Blocks, size: int, labels: np.ndarray, precision: float, max_iter: int
 ) -> tuple[float, np.ndarray, int]:
-    """Return the penalised loss at its minimum, the (N, C) posteriors there, and the iterations."""
+    """Return the penalised loss at its minimum, the weights there (D + 1, C), the bias last, and the iterations."""
     from scipy.optimize import minimize
 
-    samples, size = deviations.shape
-    classes = int(labels.max()) + 1
-    # In units of the steepest direction, as the bias has: the gradient then means the same at every
-    # scale of the features, and L-BFGS takes half the iterations that it takes in units of the mean.
-    unit = float(np.sqrt(_largest_moment(deviations) + precision))
-    design = np.concatenate([deviations / unit, np.ones((samples, 1))], axis=1)
-    penalty = np.full((size + 1, 1), precision / unit**2)
+    samples = len(labels)
+    shape = (size + 1, int(labels.max()) + 1)
+    units = _Units(blocks, size, samples, precision, shape[1])
+    penalty = np.full((size + 1, 1), precision)
     penalty[-1] = 0
-    own = (np.arange(samples), labels)
 
     def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat.reshape(size + 1, classes)
-        scores = design @ weights
-        scores -= scores.max(axis=1, keepdims=True)
-        own_scores = scores[own]
-        np.exp(scores, out=scores)
-        totals = scores.sum(axis=1)
-        loss = float((np.log(totals) - own_scores).mean() + (penalty * weights**2).sum() / 2)
-        scores /= totals[:, None]
-        scores[own] -= 1
-        scores /= samples
-        add_flops(4 * design.size * classes)
-        return loss, (design.T @ scores + penalty * weights).ravel()
+        weights = units.to_weights(flat.reshape(shape))
+        gradient, loss = penalty * weights, float((penalty * weights**2).sum() / 2)
+        for rows, block in blocks():
+            scores = block @ weights[:-1]
+            scores += weights[-1]
+            scores -= scores.max(axis=1, keepdims=True)
+            own = (np.arange(len(scores)), labels[rows])
+            own_scores = scores[own]
+            np.exp(scores, out=scores)
+            totals = scores.sum(axis=1)
+            loss += float((np.log(totals) - own_scores).sum()) / samples
+            scores /= totals[:, None]
+            scores[own] -= 1
+            scores /= samples
+            gradient[:-1] += block.T @ scores
+            gradient[-1] += scores.sum(axis=0)
+        add_flops(4 * samples * weights.size)
+        return loss, units.to_gradient(gradient).ravel()
 
     solution = minimize(
         evaluate,
-        np.zeros((size + 1) * classes),
+        np.zeros(shape).ravel(),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": max_iter, "maxfun": 2 * max_iter, "ftol": 0, "gtol": _GRADIENT},
@@ -119,16 +147,61 @@ def _fit(
             f"max_iter: the classifier did not converge in {solution.nit} of {max_iter} iterations, "
             f"the largest entry of its gradient is {remaining:.2g}"
         )
-    return solution.fun, softmax(design @ solution.x.reshape(size + 1, classes)), solution.nit
+    return solution.fun, units.to_weights(solution.x.reshape(shape)), solution.nit
 
 
-def _largest_moment(deviations: np.ndarray, rounds: int = 8) -> float:
+class _Units:
+    """The units of the weights in which L-BFGS works; the gradient then means the same at every scale.
+
+    With at least four times as many samples as dimensions those in which the second derivatives by the weights
+    of a class, at W = 0 and over a part of the samples, are the identity: where variances differ much among
+    dimensions, as a network's do, that halves the iterations. Else those of the steepest direction, which cost nothing.
+    """
+
+    def __init__(self, blocks: Blocks, size: int, samples: int, precision: float, classes: int):
+        self.bias, self.factor = 1.0, None
+        if samples < _WORTH * size:
+            self.unit = float(np.sqrt(_largest_moment(blocks, size, samples) + precision))
+            return
+        curvature = (1 - 1 / classes) / classes
+        moments, step, count = np.zeros((size, size)), samples // (_WORTH * size), 0
+        for _, block in blocks():
+            chosen = block[::step]
+            moments += chosen.T @ chosen
+            count += len(chosen)
+        moments *= curvature / count
+        # at least what rounding leaves of the largest
+        least = size * np.finfo(np.float64).eps * float(moments.diagonal().max())
+        moments.flat[:: size + 1] += max(precision, least)
+        self.factor, self.bias = np.linalg.cholesky(moments), float(np.sqrt(curvature))
+        add_flops(count * size**2 + size**3 / 3)
+
+    def to_weights(self, values: np.ndarray) -> np.ndarray:
+        """Return the weights (D + 1, C), the bias last, that have these values in these units."""
+        return self._apply(values, transposed=True)
+
+    def to_gradient(self, gradient: np.ndarray) -> np.ndarray:
+        """Return the derivatives by the values from those by the weights."""
+        return self._apply(gradient, transposed=False)
+
+    def _apply(self, matrix: np.ndarray, transposed: bool) -> np.ndarray:
+        if self.factor is None:
+            return np.concatenate([matrix[:-1] / self.unit, matrix[-1:]])
+        from scipy.linalg import solve_triangular
+
+        solved = solve_triangular(self.factor, matrix[:-1], trans=transposed, lower=True)
+        return np.concatenate([solved, matrix[-1:] / self.bias])
+
+
+def _largest_moment(blocks: Blocks, size: int, samples: int, rounds: int = 8) -> float:
     """Return about the largest eigenvalue of the second-moment matrix X'X / N, by power iteration."""
-    vector = np.random.default_rng(0).standard_normal(deviations.shape[1])
+    vector = np.random.default_rng(0).standard_normal(size)
     for _ in range(rounds):
         length = np.linalg.norm(vector)
         if length == 0:
             return 0.0
-        vector = deviations.T @ (deviations @ (vector / length)) / len(deviations)
-    add_flops(4 * rounds * deviations.size)
+        vector /= length
+        products = (block.T @ (block @ vector) for _, block in blocks())
+        vector = sum(products, start=np.zeros(size)) / samples
+    add_flops(4 * rounds * samples * size)
     return float(np.linalg.norm(vector))

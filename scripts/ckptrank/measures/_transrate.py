@@ -5,15 +5,11 @@ from typing import Literal
 import numpy as np
 
 from ckptrank.measures._shared.checks import check_features, check_labels
-from ckptrank.measures._shared.gram import (
-    gram_matrix,
-    mean_of,
-    moderate,
-    require_moderate,
-    row_blocks,
-    scatter,
-)
+from ckptrank.measures._shared.gram import mean_of, moderate, require_moderate, row_blocks
 from ckptrank.measures.accounting import add_flops
+
+# So many bytes of a class's samples are taken at a time, in float64.
+_BLOCK_BYTES = 2**25
 
 
 def transrate(
@@ -43,8 +39,8 @@ def transrate(
     by Cholesky.
 
     Shape: features (N, D), labels (N,) integers. In nats, of the authors' form in nats per
-    dimension of the features' span; depends on the scale of the features, the authors' form does not, but
-    it holds the features in float64. Conventions: classes without samples do not count; a class of one
+    dimension of the features' span; depends on the scale of the features, the authors' form does not.
+    Conventions: classes without samples do not count; a class of one
     sample has the rate of a single vector, log(1 + |z|^2 / eps) / 2; samples that have no length (in
     the authors' form, less than 1e-12 from the mean) stay zero, and features without any variation score
     0. Raises ``ValueError`` where ``eps`` is not positive.
@@ -69,26 +65,41 @@ def transrate(
     order = np.argsort(labels, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(labels))[:-1])
     members = [rows for rows in members if len(rows)]
+    samples = _Unit(moderate(features)) if form == "authors" else _Centred(features)
+    products = _products(samples, np.arange(len(features)))
+    sizes, rank = None, 1
     if form == "authors":
-        features = _to_unit_length(moderate(features))
-        center = np.zeros(
-            features.shape[1]
-        )  # the second scaling comes after the mean, and is the last
-        sizes, rank = [len(rows) for rows in members], max(1, _rank(features, center))
-    else:
-        require_moderate(features)
-        center, sizes, rank = mean_of(features), None, 1
-    rates = [_coding_rate(features[rows], center, eps) for rows in members]
+        sizes, rank = [len(rows) for rows in members], max(1, _rank(products, features.shape[1]))
+    rates = [_coding_rate(_products(samples, rows), len(rows) * eps) for rows in members]
     within = float(np.average(rates, weights=sizes))
-    return (_coding_rate(features, center, eps) - within) / rank
+    return (_coding_rate(products, len(features) * eps) - within) / rank
 
 
-def _to_unit_length(features: np.ndarray) -> np.ndarray:
-    """Return the features in float64: each sample of unit length, the mean taken off, unit length again."""
-    features = np.concatenate([_normalize(block, 0.0) for _, block in row_blocks(features)])
-    add_flops(6 * features.size)
-    # where the samples are parallel, what is left of them is rounding
-    return _normalize(features - mean_of(features), 1e-12)
+class _Centred:
+    """Samples less their mean."""
+
+    def __init__(self, features: np.ndarray):
+        require_moderate(features)
+        self.features, self.mean = features, mean_of(features)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Return the chosen samples (n, D) in float64."""
+        return self.features[rows] - self.mean
+
+
+class _Unit(_Centred):
+    """Samples at unit length, the mean of these taken off, and at unit length again."""
+
+    def __init__(self, features: np.ndarray):
+        self.features = features
+        sums = (_normalize(block, 0.0).sum(axis=0) for _, block in row_blocks(features))
+        self.mean = sum(sums) / len(features)
+        add_flops(6 * features.size)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        directions = _normalize(self.features[rows].astype(np.float64, copy=False), 0.0)
+        # where the samples are parallel, what is left of them is rounding
+        return _normalize(directions - self.mean, 1e-12)
 
 
 def _normalize(features: np.ndarray, least: float) -> np.ndarray:
@@ -97,23 +108,33 @@ def _normalize(features: np.ndarray, least: float) -> np.ndarray:
     return np.divide(features, lengths, out=np.zeros_like(features), where=lengths > least)
 
 
-def _rank(features: np.ndarray, center: np.ndarray) -> int:
+def _rank(products: np.ndarray, dimensions: int) -> int:
     """Return the rank of Z'Z by the threshold of ``np.linalg.matrix_rank``."""
-    values = np.abs(np.linalg.eigvalsh(_products(features, center)))
+    values = np.abs(np.linalg.eigvalsh(products))
     add_flops(4 / 3 * len(values) ** 3)
-    least = values.max() * features.shape[1] * np.finfo(np.float64).eps
+    least = values.max() * dimensions * np.finfo(np.float64).eps
     return int((values > least).sum())
 
 
-def _products(features: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Return the smaller of Z'Z and ZZ', Z being ``features - center``."""
-    wide = len(features) < features.shape[1]
-    return gram_matrix(features, center) if wide else scatter(features, center)
+def _products(samples: _Centred, rows: np.ndarray) -> np.ndarray:
+    """Return the smaller of Z'Z and ZZ', Z being the chosen samples."""
+    dimensions = len(samples.mean)
+    if len(rows) < dimensions:
+        chosen = samples.take(rows)
+        add_flops(chosen.size * (len(rows) + 1))
+        return chosen @ chosen.T
+    total = np.zeros((dimensions, dimensions))
+    step = max(1, _BLOCK_BYTES // (8 * dimensions))
+    for start in range(0, len(rows), step):
+        block = samples.take(rows[start : start + step])
+        total += block.T @ block
+    add_flops(len(rows) * dimensions * (dimensions + 1))
+    return total
 
 
-def _coding_rate(features: np.ndarray, center: np.ndarray, eps: float) -> float:
-    products = _products(features, center)
-    products /= len(features) * eps
-    products.flat[:: len(products) + 1] += 1
-    add_flops(len(products) ** 3 / 3)
-    return float(np.log(np.diagonal(np.linalg.cholesky(products))).sum())
+def _coding_rate(products: np.ndarray, scale: float) -> float:
+    """Return log det(I + products / scale) / 2."""
+    scaled = products / scale
+    scaled.flat[:: len(scaled) + 1] += 1
+    add_flops(len(scaled) ** 3 / 3)
+    return float(np.log(np.diagonal(np.linalg.cholesky(scaled))).sum())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from ckptrank.evaluation.baselines import consensus
 from ckptrank.evaluation.columns import RANK
@@ -32,12 +33,14 @@ class MeasureError:
 
     Accuracies are log-odds: ``level`` + ``weights`` · (log-odds of the probe, mean place of the other measures
     from 0 to 1). ``sd``: the standard deviation of what that misses between the checkpoints of one task, found
-    on tasks left out one at a time. ``tasks`` and ``pairs``: on how many it rests.
+    on tasks left out one at a time. ``level_sd``: that of the level between tasks. ``tasks`` and ``pairs``: on how
+    many it rests.
     """
 
     level: float
     weights: np.ndarray
     sd: float
+    level_sd: float
     tasks: int
     pairs: int
 
@@ -84,6 +87,7 @@ def learn_error(benchmark: pd.DataFrame, measures: Sequence[str]) -> MeasureErro
         level=float(np.mean(levels)),
         weights=weights,
         sd=float(np.sqrt(sum(float(values @ values) for values in missed) / freedom)),
+        level_sd=float(np.std(levels, ddof=1)),
         tasks=len(known),
         pairs=sum(map(len, truth)),
     )
@@ -104,11 +108,11 @@ def expect_gaps(
     known = expected.dropna()
     if first not in known or len(known) < 2:
         return pd.DataFrame(np.nan, index=scores.index, columns=names)
-    accuracy = _to_accuracy(known.to_numpy())
+    accuracy = expit(known.to_numpy())
     spread = np.sqrt(error.sd**2 + 1 / (test_samples * accuracy * (1 - accuracy)))
     generator = np.random.default_rng(seed_from("expected", *known.index))
     drawn = known.to_numpy() + spread * generator.standard_normal((DRAWS, len(known)))
-    reached = _to_accuracy(drawn)
+    reached = expit(drawn)
     at = known.index.get_loc(first)
     gaps = reached[:, [at]] - reached
     places = (-drawn).argsort(axis=1).argsort(axis=1) + 1
@@ -142,9 +146,4 @@ def _centre(values: np.ndarray) -> np.ndarray:
 
 
 def _log_odds(fractions: pd.Series) -> pd.Series:
-    clipped = fractions.clip(_CLIP, 1 - _CLIP)
-    return np.log(clipped / (1 - clipped))
-
-
-def _to_accuracy(log_odds: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-log_odds))
+    return logit(fractions.clip(_CLIP, 1 - _CLIP))

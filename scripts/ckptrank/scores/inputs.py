@@ -46,7 +46,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     values = logits.astype(np.float64)
     values -= values.max(axis=1, keepdims=True)
     np.exp(values, out=values)
-    return values / values.sum(axis=1, keepdims=True)
+    values /= values.sum(axis=1, keepdims=True)
+    return values
 
 
 class FeatureInputs:

@@ -6,7 +6,7 @@ To add one: write the module and add its name to :data:`SOURCES`.
 import importlib
 from typing import TYPE_CHECKING
 
-from ckptrank.tasks.shots import choose_shots
+from ckptrank.tasks.validation import hold_out_validation, limit_to_shots
 
 if TYPE_CHECKING:
     from ckptrank.tasks.source import Source
@@ -31,9 +31,14 @@ def get_source(name: str) -> "Source":
 
 
 def load_task(definition: dict) -> "TaskData":
-    """Return the task that a definition describes, its training set cut to ``shots`` per class."""
-    task = get_source(definition["source"]).load(definition)
-    if definition.get("shots") is None:
-        return task
-    rows = choose_shots(task.train_labels, definition["shots"], definition.get("seed", 0))
-    return task.limited_to("train", rows)
+    """Return the task that a definition describes, its training set cut to ``shots`` per class.
+
+    Validation images of a set of their own stay beside the shots; those that are a fraction are among them.
+    """
+    task, seed = get_source(definition["source"]).load(definition), definition.get("seed", 0)
+    if definition.get("shots") is not None:
+        task = limit_to_shots(task, definition["shots"], seed)
+    fraction = definition.get("validation")
+    if isinstance(fraction, float):
+        task = hold_out_validation(task, fraction, seed, definition.get("group_pattern"))
+    return task

@@ -8,6 +8,7 @@ from PIL import Image
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.image_sizes import read_size
 from ckptrank.tasks.objects import Annotation, Faults
 from ckptrank.tasks.task import TaskData
 
@@ -29,8 +30,9 @@ def load(definition: dict) -> TaskData:
     """Load ``{"source": "cityscapes", "path": ...}``: the folder with ``leftImg8bit`` and ``gtFine``.
 
     ``train`` and ``test``: its folders, by default ``train`` and ``val``, whose annotations are public. Masks are read
-    from ``*_gtFine_instanceIds.png``; groups are crowds. The data cannot be fetched without an account. Raises
-    :class:`PairFault` where they are not there.
+    from ``*_gtFine_instanceIds.png``; groups are crowds. The data cannot be fetched without an account; the folder is
+    the ``root`` of torchvision's ``Cityscapes``. Raises :class:`PairFault` where they are not there, and naming
+    annotations that cannot be read, unless ``on_bad_annotation`` is ``skip``.
     """
     root, faults = locate(definition["path"]), Faults()
     train, test = (
@@ -54,15 +56,20 @@ def _read_image(root: Path, split: str, file: Path, faults: Faults) -> Annotated
     try:
         with Image.open(place) as image:
             numbers = np.asarray(image)
-    except OSError as error:
-        faults.add(str(place), f"cannot be read ({error})")
+        size = read_size(file)
+    except (OSError, PairFault) as error:
+        faults.add(str(place), f"cannot be read with its image ({error})")
+        return None
+    if numbers.shape != size:
+        said = " x ".join(map(str, numbers.shape[1::-1]))
+        faults.add(str(place), f"has {said} pixels, the image {size[1]} x {size[0]}")
         return None
     found = [
         _annotate(place, int(number), numbers == number)
         for number in np.unique(numbers)
         if (number // INSTANCES or number) in CLASSES
     ]
-    return AnnotatedImage(file, numbers.shape, found)
+    return AnnotatedImage(file, size, found)
 
 
 def _annotate(place: Path, number: int, mask: np.ndarray) -> Annotation:

@@ -1,7 +1,8 @@
 """Images with boxes and masks in COCO's format: an annotation file in JSON and a folder of images."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ckptrank.errors import PairFault
@@ -22,7 +23,7 @@ def load(definition: dict) -> TaskData:
     ``test_fraction`` of the images is held out, chosen by ``seed``. ``classes``: names of categories, by default all
     that an object has. Masks are polygons or run-length codes; the task has them where every object has one. Crowds
     are neither trained nor counted, and images without objects count. Raises :class:`PairFault` naming the
-    annotations that are wrong by file and id, unless ``on_bad_annotation`` is ``skip``.
+    annotations that are wrong by file, line and id, unless ``on_bad_annotation`` is ``skip``.
     """
     faults = Faults()
     places = [_locate(definition, "path", "images")]
@@ -53,43 +54,86 @@ def _find_common(folders: set[Path]) -> Path:
     return next(place for place in places if all(place in (o, *o.parents) for o in others))
 
 
-def read_annotations(file: Path) -> dict:
-    """Return the content of an annotation file; raise :class:`PairFault` where it is not in COCO's format."""
+def read_annotations(file: Path) -> dict[str, list[tuple[int, dict]]]:
+    """Return the images, annotations and categories of a file, each with the line that it begins on.
+
+    Raises :class:`PairFault` where it is not in COCO's format.
+    """
+    text = file.read_text(encoding="utf-8")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(text)
     except ValueError as error:
         raise PairFault(f"{file}: is no JSON ({error})") from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if missing:
         raise PairFault(f"{file}: is not in COCO's format, it has no {', '.join(missing)}")
-    return content
+    for key in KEYS:
+        entries = content[key]
+        if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
+            raise PairFault(f"{file}: is not in COCO's format, its {key} are no list of objects")
+    lines = find_lines(text)
+    return {key: list(zip(lines[key], content[key], strict=True)) for key in KEYS}
+
+
+def find_lines(text: str) -> dict[str, list[int]]:
+    """Return on which line each entry of the lists :data:`KEYS` begins; ``text`` is JSON that has them."""
+    found = {}
+    for key, places in _list_places(text):
+        lines, line, before = [], 1, 0
+        for place in places:
+            line += text.count("\n", before, place)
+            before = place
+            lines.append(line)
+        found[key] = lines
+    return found
+
+
+def _list_places(text: str) -> Iterator[tuple[str, list[int]]]:
+    """Yield each of the lists of a JSON object with the places in the text where its entries begin."""
+    read, blank = json.JSONDecoder().raw_decode, re.compile(r"[\s,:]*")
+
+    def skip(place: int) -> int:
+        return blank.match(text, place).end()
+
+    place = skip(text.index("{") + 1)
+    while text[place] != "}":
+        key, place = read(text, place)
+        place = skip(place)
+        if key in KEYS:
+            places, place = [], skip(place + 1)
+            while text[place] != "]":
+                places.append(place)
+                place = skip(read(text, place)[1])
+            yield key, places
+            place = skip(place + 1)
+        else:
+            place = skip(read(text, place)[1])
 
 
 def read_images(file: Path, folder: Path, faults: Faults) -> tuple[list[AnnotatedImage], list[str]]:
     """Return the images of an annotation file, in its order, and the names of its categories."""
     content = read_annotations(file)
-    categories = {each["id"]: each["name"] for each in content["categories"]}
+    categories = {}
+    for line, entry in content["categories"]:
+        if {"id", "name"} <= entry.keys():
+            categories[entry["id"]] = str(entry["name"])
+        else:
+            faults.add(f"{file}, line {line}", "a category without `id` and `name`")
     images: dict[object, AnnotatedImage] = {}
-    for entry in content["images"]:
-        place = f"{file}, image {entry['id']}"
-        path = folder / entry["file_name"]
-        if not path.is_file():
-            faults.add(place, f"no such file: {path}")
-            continue
-        try:
-            size = read_size(path)
-        except PairFault as fault:
-            faults.add(place, str(fault))
-            continue
-        said = entry.get("height"), entry.get("width")
-        if None not in said and said != size:
-            faults.add(
-                place, f"says {said[1]} x {said[0]} pixels, the image has {size[1]} x {size[0]}"
-            )
-        images[entry["id"]] = AnnotatedImage(path, size, [])
-    listed = {entry["id"] for entry in content["images"]}
-    for entry in content["annotations"]:
-        place = f"{file}, annotation {entry.get('id')}"
+    listed = set()
+    for line, entry in content["images"]:
+        place = f"{file}, line {line}, image {entry.get('id')}"
+        if not {"id", "file_name"} <= entry.keys():
+            faults.add(place, "has no `id` and `file_name`")
+        elif entry["id"] in listed:
+            faults.add(place, "another image has this id")
+        else:
+            listed.add(entry["id"])
+            image = _read_image(place, entry, folder, faults)
+            if image is not None:
+                images[entry["id"]] = image
+    for line, entry in content["annotations"]:
+        place = f"{file}, line {line}, annotation {entry.get('id')}"
         if entry.get("image_id") not in listed:
             faults.add(place, f"of no image: there is none with the id {entry.get('image_id')}")
         elif entry.get("category_id") not in categories:
@@ -102,6 +146,22 @@ def read_images(file: Path, folder: Path, faults: Faults) -> tuple[list[Annotate
     return list(images.values()), list(categories.values())
 
 
+def _read_image(place: str, entry: Mapping, folder: Path, faults: Faults) -> AnnotatedImage | None:
+    path = folder / entry["file_name"]
+    if not path.is_file():
+        faults.add(place, f"no such file: {path}")
+        return None
+    try:
+        size = read_size(path)
+    except PairFault as fault:
+        faults.add(place, str(fault))
+        return None
+    said = entry.get("height"), entry.get("width")
+    if None not in said and said != size:
+        faults.add(place, f"says {said[1]} x {said[0]} pixels, the image has {size[1]} x {size[0]}")
+    return AnnotatedImage(path, size, [])
+
+
 def _read_annotation(
     place: str, entry: Mapping, name: str, size: tuple[int, int], faults: Faults
 ) -> Annotation | None:
@@ -112,7 +172,7 @@ def _read_annotation(
         return None
     try:
         mask = encode_mask(entry.get("segmentation"), size)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:  # the library's own
         faults.add(place, f"cannot read its segmentation ({error})")
         return None
     box = (left, top, left + width, top + height)
@@ -137,6 +197,7 @@ def encode_mask(segmentation: object, size: tuple[int, int]) -> bytes | None:
             if sum(segmentation["counts"]) != height * width:
                 raise ValueError("its runs do not fill the image")
             segmentation = codes.frPyObjects(segmentation, height, width)
+        codes.decode(segmentation)  # fails where its runs do not fill the image
         return _as_bytes(segmentation["counts"])
     if not isinstance(segmentation, list) or not isinstance(segmentation[0], list):
         raise ValueError("neither polygons nor a run-length code")

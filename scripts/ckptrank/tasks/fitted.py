@@ -1,7 +1,8 @@
 """Decoded images of a task at a network's input size: what a job makes once for a pair, to be mapped by others.
 
-A folder per (task, checkpoint), ``train.npy`` and ``test.npy`` in it. Checkpoints that want the same pixels
-share the files by hard links: each folder is whole by itself and may be deleted, the disk holds them once.
+A folder for each use of a (task, checkpoint), ``TASK/CHECKPOINT/USE``, with ``train.npy``, ``test.npy`` or both in
+it. Folders of a task that want the same pixels share the files by hard links: each is whole by itself and may be
+deleted, the disk holds them once.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,31 +38,36 @@ FACTS = "images.json"
 
 
 def write_fitted(
-    task: "StoredTask", preprocessing: "Preprocessing", folder: str | Path, workers: int
+    task: "StoredTask",
+    preprocessing: "Preprocessing",
+    folder: str | Path,
+    workers: int,
+    splits: Sequence[str] = SPLITS,
 ) -> None:
-    """Write both splits at the size that a network wants into ``folder``, decoded by so many threads.
+    """Write splits at the size that a network wants into ``folder``, decoded by so many threads.
 
-    Splits that are stored at that size already are left out. Where a folder beside this one holds the
+    Those that are stored at that size already are left out. Where another folder of the task holds the
     same images they are linked. Raises :class:`PairFault` when an image has changed since the task was
     prepared, ``OSError`` when the disk has no room.
     """
     folder, key = Path(folder), _key(task, preprocessing)
     folder.mkdir(parents=True, exist_ok=True)
     # Jobs that want the same wait for the first of them.
-    with locked(folder.parent / f".{key}.lock"):
-        for split in SPLITS:
+    with locked(folder.parents[1] / f".{key}.lock"):
+        for split in splits:
             if not _fits(task.images(split), preprocessing):
                 path = folder / f"{split}.npy"
                 if not _link_twin(path, key):
                     _write(task, split, preprocessing, path, workers)
-        write_json(folder / FACTS, {"status": "ok", "reason": "", "key": key})
+        facts = {"status": "ok", "reason": "", "key": key, "splits": list(splits)}
+        write_json(folder / FACTS, facts)
 
 
 def write_failed(folder: str | Path, reason: str) -> None:
     """Leave a folder without images that says why."""
     folder = Path(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    write_json(folder / FACTS, {"status": "failed", "reason": reason, "key": ""})
+    write_json(folder / FACTS, {"status": "failed", "reason": reason, "key": "", "splits": []})
 
 
 def open_images(
@@ -69,7 +76,7 @@ def open_images(
     """Return uint8 (N, size, size, 3), mapped from disk: the task's own, or those in ``folder``.
 
     Raises :class:`PairFault` when they could not be made, ``ValueError`` when they were made for another
-    task or another network, or were not asked for.
+    task or another network, or for another use, or were not asked for.
     """
     images = task.images(split)
     if _fits(images, preprocessing):
@@ -83,6 +90,8 @@ def open_images(
         raise PairFault(facts["reason"])
     if facts["key"] != _key(task, preprocessing):
         raise ValueError(f"{folder}: made of another version of the task or network; delete it")
+    if split not in facts["splits"]:
+        raise ValueError(f"{folder}: holds no {split} images")
     return np.load(Path(folder) / f"{split}.npy", mmap_mode="r")
 
 
@@ -101,11 +110,11 @@ def _key(task: "StoredTask", preprocessing: "Preprocessing") -> str:
 
 def _link_twin(path: Path, key: str) -> bool:
     """Link the file of another checkpoint with the same key; False where there is none."""
-    for facts in path.parent.parent.glob(f"*/{FACTS}"):
+    for facts in path.parents[2].glob(f"*/*/{FACTS}"):
         with suppress(OSError):  # another job may delete it, and not every file system has links
             if read_json(facts)["key"] == key:
                 os.link(facts.with_name(path.name), path)
-                logger.info("%s: shared with %s", path.name, facts.parent.name)
+                logger.info("%s: shared with %s", path.name, facts.parents[1].name)
                 return True
     return False
 

@@ -5,12 +5,15 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import find_groups, number_labels, split_rows
 from ckptrank.tasks.splits import find_left_out, find_split
 from ckptrank.tasks.task import TaskData, listing
+from ckptrank.tasks.validation import check_validation
 
 logger = logging.getLogger("ckptrank")
 HIDDEN = (".", "__MACOSX")
@@ -28,7 +31,8 @@ def load(definition: dict) -> TaskData:
     the fields ``train`` and ``test`` name, else ``train`` and ``test``, or ``val`` where there is no
     ``test``, in any spelling of :mod:`ckptrank.tasks.splits`. Without them the class folders lie in ``path``
     itself and ``test_fraction`` of each class is held out, chosen by ``seed``; ``group_pattern`` keeps those images
-    together in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). Hidden files, files
+    together in whose paths it finds the same (:func:`~ckptrank.tasks.labels.find_groups`). ``validation``: the name of
+    a third folder, whose images fine-tuning chooses its settings by, or a fraction of the training images. Hidden files, files
     that have no suffix of an image and empty folders are passed over. Raises :class:`PairFault` naming the
     folder that is wrong.
     """
@@ -39,7 +43,10 @@ def load(definition: dict) -> TaskData:
         definition.get(name, usual) for name, usual in zip(("train", "test"), found, strict=True)
     ]
     present = [(root / name).is_dir() for name in splits]
-    left_out = [name for name in find_left_out(inside) if all(present) and name not in splits]
+    validation = definition.get("validation")
+    named = validation if isinstance(validation, str) else None
+    used = (*splits, named)
+    left_out = [name for name in find_left_out(inside) if all(present) and name not in used]
     if left_out:
         logger.warning("%s: left out %s, for there is a test set", root, listing(left_out))
     if all(present):
@@ -47,7 +54,11 @@ def load(definition: dict) -> TaskData:
             raise PairFault(
                 f"{root}: has folders {splits[0]!r} and {splits[1]!r}; take `test_fraction` away"
             )
-        return load_splits(root, *splits)
+        if named is not None:
+            check_validation(named, inside, splits[1], root)
+        return load_splits(root, *splits, named)
+    if named is not None:
+        raise PairFault(f"{root}: has no training and test set beside {named!r}")
     if "test_fraction" not in definition:
         absent = splits[present.index(False)]
         raise PairFault(
@@ -64,14 +75,26 @@ def load(definition: dict) -> TaskData:
     )
 
 
-def load_splits(root: Path, train: str, test: str) -> TaskData:
-    """Return the task of two folders below ``root`` with a subfolder per class in each."""
-    found = {split: scan(root / split) for split in (train, test)}
+def load_splits(root: Path, train: str, test: str, validation: str | None = None) -> TaskData:
+    """Return the task of two folders below ``root``, or three, with a subfolder per class in each."""
+    training = [name for name in (train, validation) if name is not None]
+    found = {split: scan(root / split) for split in (*training, test)}
     classes = sorted({name for split in found.values() for name in split[2]})
-    fields = []
-    for split, (paths, names, _) in found.items():
-        fields += [ImageFiles(root / split, tuple(paths)), number_labels(names, classes)]
-    return TaskData(tuple(classes), *fields)
+    labels = {split: number_labels(names, classes) for split, (_, names, _) in found.items()}
+    images = {split: ImageFiles(root / split, tuple(paths)) for split, (paths, *_) in found.items()}
+    known, marks = images[train], None
+    if validation is not None:
+        both = [os.path.join(split, path) for split in training for path in images[split].paths]
+        known = ImageFiles(root, tuple(both))
+        marks = np.repeat([False, True], [len(images[split]) for split in training])
+    return TaskData(
+        tuple(classes),
+        known,
+        np.concatenate([labels[split] for split in training]),
+        images[test],
+        labels[test],
+        validation=marks,
+    )
 
 
 def find_root(folder: Path) -> Path:

@@ -25,18 +25,21 @@ def load(definition: dict) -> TaskData:
 
     ``path`` instead of ``repository``: a local folder of the same layout. ``train_split`` and
     ``test_split``: names of the splits (``train`` and ``test``); ``test_split: null`` holds out
-    ``test_fraction`` of the training split, chosen by ``seed``. ``config``: the data set's
+    ``test_fraction`` of the training split, chosen by ``seed``. ``validation``: the name of the split by which
+    fine-tuning chooses its settings, or a fraction of the training images. ``config``: the data set's
     configuration where it has several. ``image_column`` (``image``) and ``label_column``
     (``label``): a class number, a name, or a list of either for a multi-label task. Raises
     :class:`PairFault` when files or columns are missing.
     """
     splits = [definition.get("train_split", "train"), definition.get("test_split", "test")]
-    named = [split for split in splits if split]
+    validation = definition.get("validation")
+    third = validation if isinstance(validation, str) else None
+    named = [split for split in (*splits, third) if split]
     config = definition.get("config")
     folder = _find_folder(definition, named, config)
     files = {split: find_parquet(folder, split, config) for split in named}
     if not any(files.values()) and all((folder / split).is_dir() for split in named) and splits[1]:
-        return load_splits(folder, *splits)
+        return load_splits(folder, *splits, third)
     for split, found in files.items():
         if not found:
             raise PairFault(
@@ -49,7 +52,15 @@ def load(definition: dict) -> TaskData:
     classes, labels = _number(values, tables[splits[0]].class_names(label))
     if splits[1]:
         train, test = tables[splits[0]], tables[splits[1]]
-        return TaskData(classes, train, labels[splits[0]], test, labels[splits[1]])
+        if third is None:
+            return TaskData(classes, train, labels[splits[0]], test, labels[splits[1]])
+        parts = [labels[splits[0]], labels[third]]
+        both = ParquetImages((*files[splits[0]], *files[third]), image)
+        held = np.repeat([False, True], [*map(len, parts)])
+        known = np.concatenate(parts)
+        return TaskData(classes, both, known, test, labels[splits[1]], validation=held)
+    if third is not None:
+        raise PairFault("test_split: is null, so give `validation` as a fraction")
     if "test_fraction" not in definition:
         raise PairFault("test_split: is null; give `test_fraction`")
     whole, numbers = tables[splits[0]], labels[splits[0]]

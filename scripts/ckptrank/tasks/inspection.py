@@ -31,7 +31,8 @@ class Findings:
     split, a file of its own. ``skipped``: number of unreadable images left
     out of each split, and ``skipped_examples`` the first few, each with the reason. ``duplicates``:
     number of test images whose content is also among the training images; ``duplicate_examples``:
-    [test image, training image] pairs. ``warnings``: all that a reader of the report must know.
+    [test image, training image] pairs. ``warnings``: all that a reader of the report must know. ``unusable``: the
+    reason why a split may not be read; a ranking, which reads training images alone, does without the test images.
     """
 
     digest: str
@@ -41,27 +42,32 @@ class Findings:
     duplicates: int
     duplicate_examples: list[list[str]]
     warnings: list[str]
+    unusable: dict[str, str]
 
     def to_dict(self) -> dict:
         return {name: value for name, value in vars(self).items() if name != "hashes"}
 
 
 def inspect_task(task: TaskData, on_bad_image: str = "error") -> tuple[TaskData, Findings]:
-    """Return the task without unreadable images, and what was found.
+    """Return the task without unreadable images if ``on_bad_image`` is ``skip``, and what was found.
 
-    Raises :class:`PairFault` naming the unreadable images, unless ``on_bad_image`` is ``skip``; then
-    when a class loses its last training image.
+    Otherwise unreadable test images make that split unusable. Raises :class:`PairFault` naming unreadable
+    training images, or where ``skip`` takes a class its last one.
     """
-    digests, faults = {}, {}
+    digests, faults, unusable = {}, {}, {}
     for split in SPLITS:
         contents, reasons = _look_at(task.images(split), split)
         faults[split] = [reason for reason in reasons if reason]
         if faults[split] and on_bad_image == "error":
-            raise PairFault(
+            reason = (
                 f"{len(faults[split])} unreadable {split} images: {'; '.join(faults[split][:3])}; "
                 "mend or remove them, or set `on_bad_image: skip`"
             )
-        if faults[split]:
+            if split == "train":
+                raise PairFault(reason)
+            logger.error("%s", reason)
+            unusable[split], faults[split] = reason, []
+        elif faults[split]:
             rows = np.flatnonzero([not reason for reason in reasons])
             logger.warning("left out %d unreadable %s images", len(faults[split]), split)
             task, contents = task.limited_to(split, rows), [contents[row] for row in rows]
@@ -79,7 +85,8 @@ def inspect_task(task: TaskData, on_bad_image: str = "error") -> tuple[TaskData,
         skipped_examples=[reason for split in SPLITS for reason in faults[split]][:EXAMPLES],
         duplicates=len(twins),
         duplicate_examples=twins[:EXAMPLES],
-        warnings=_warn(task, skipped, len(twins)),
+        warnings=[*_warn(task, skipped, len(twins)), *unusable.values()],
+        unusable=unusable,
     )
 
 
@@ -108,7 +115,7 @@ def _look_at_one(images: EncodedImages, row: int) -> tuple[bytes, str]:
         content = images.read(row)
         check_decodable(content, images.name(row))
     except PairFault as fault:
-        return b"", str(fault)
+        return bytes(HASH_BYTES), str(fault)
     return hash_content(content), ""
 
 
@@ -170,4 +177,6 @@ def _digest(task: TaskData, hashes: dict[str, np.ndarray]) -> str:
             for part in (objects.bounds, objects.boxes, objects.labels, objects.crowd):
                 digest.update(np.ascontiguousarray(part))
             digest.update(b"".join(objects.masks or ()))
+    if task.validation is not None:
+        digest.update(task.validation)
     return digest.hexdigest()

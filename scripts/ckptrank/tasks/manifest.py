@@ -13,6 +13,7 @@ from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import find_groups, mark_labels, number_labels, split_rows
 from ckptrank.tasks.splits import TEST, TRAINING, VALIDATION, find_left_out, find_split
 from ckptrank.tasks.task import TaskData
+from ckptrank.tasks.validation import check_validation
 
 logger = logging.getLogger("ckptrank")
 SEPARATOR = "|"
@@ -24,7 +25,8 @@ def load(definition: dict) -> TaskData:
     The file has a header and the columns ``path``, ``label`` and ``split`` (``train`` and ``test``, or ``val``
     where there is no ``test``, in any spelling of :mod:`ckptrank.tasks.splits`), or those that ``path_column``,
     ``label_column`` and ``split_column`` name; without a split, ``test_fraction`` of the rows is held out,
-    stratified and chosen by ``seed``; images of one value of the column ``group_column``, or in whose paths
+    stratified and chosen by ``seed``; ``validation`` names the split by which fine-tuning chooses its settings, or is a
+    fraction of the training images; images of one value of the column ``group_column``, or in whose paths
     ``group_pattern`` finds the same, then stay together. Paths are relative to ``root``, by default the file's
     own folder; ``root`` may be an archive. Labels separated by ``|`` make a multi-label task, ``multi_label: true`` makes one
     where no row has two; there, an empty label is a sample of no class. Fields are separated
@@ -48,10 +50,15 @@ def load(definition: dict) -> TaskData:
             raise PairFault(f"{path}, line {names.index('') + 2}: the label is empty")
         classes = sorted(set(names))
         labels = number_labels(names, classes)
-    train, test = _split(path, rows, labels, definition)
+    train, test, validation = _split(path, rows, labels, definition)
     files = ImageFiles(root, tuple(row["path"] for row in rows))
     return TaskData(
-        tuple(classes), files.limited_to(train), labels[train], files.limited_to(test), labels[test]
+        tuple(classes),
+        files.limited_to(train),
+        labels[train],
+        files.limited_to(test),
+        labels[test],
+        validation=validation,
     )
 
 
@@ -96,12 +103,18 @@ def _find_delimiter(text: str) -> str:
 
 def _split(
     path: Path, rows: list[dict[str, str]], labels: np.ndarray, definition: dict
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """The rows of the training and the test set, and which of the former are validation images."""
+    validation = definition.get("validation")
+    named = validation.lower() if isinstance(validation, str) else None
     if "split" not in rows[0]:
+        if named is not None:
+            raise PairFault(f"{path}: has no column split, of which `validation` is one")
         if "test_fraction" not in definition:
             raise PairFault(f"{path}: has no column split; add it or give `test_fraction`")
         groups = _find_groups(path, rows, definition)
-        return split_rows(labels, definition["test_fraction"], definition.get("seed", 0), groups)
+        fraction, seed = definition["test_fraction"], definition.get("seed", 0)
+        return *split_rows(labels, fraction, seed, groups), None
     splits = [row["split"].lower() for row in rows]
     for line, split in enumerate(splits, start=2):
         if split not in (*TRAINING, *TEST, *VALIDATION):
@@ -113,10 +126,14 @@ def _split(
         raise PairFault(
             f"{path}: split is {' or '.join(sorted(set(splits)))} everywhere; expected two"
         )
+    if named is not None:
+        check_validation(named, sorted(set(splits)), found[1], path)
     for name in find_left_out(sorted(set(splits))):
-        logger.warning("%s: left out the rows of %s, for there is a test set", path, name)
-    train, test = (np.flatnonzero([split == name for split in splits]) for name in found)
-    return train, test
+        if name != named:
+            logger.warning("%s: left out the rows of %s, for there is a test set", path, name)
+    training = [split in (found[0], named) for split in splits]
+    train, test = (np.flatnonzero(chosen) for chosen in (training, [s == found[1] for s in splits]))
+    return train, test, None if named is None else np.array([splits[row] == named for row in train])
 
 
 def _find_groups(path: Path, rows: list[dict[str, str]], definition: dict) -> list[str] | None:

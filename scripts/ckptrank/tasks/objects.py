@@ -82,7 +82,7 @@ class Objects:
 
 @dataclass(frozen=True)
 class Annotation:
-    """An object as its source has it. ``place``: what messages call it, file and line or id."""
+    """An object as its source has it. ``place``: what messages call it: file and line, and id."""
 
     place: str
     name: str

@@ -15,6 +15,7 @@ from ckptrank.tasks.objects import Objects, read_objects, save_objects
 from ckptrank.tasks.task import Images, TaskData, is_array
 
 CHUNK = 64 << 20
+VALIDATION = "train_validation.npy"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class StoredTask:
         return len(self.facts["classes"])
 
     def images(self, split: str) -> Images:
-        """Return uint8 (N, H, W, 3), mapped from disk, or encoded images of any size."""
+        """Return uint8 (N, H, W, 3), mapped from disk, or encoded images of any size.
+
+        Raises :class:`PairFault` with the reason where those of the split cannot be used.
+        """
+        if reason := self.facts["unusable"].get(split):
+            raise PairFault(f"task: {reason}")
         images = self.folder / f"{split}_images.npy"
         if images.is_file():
             return np.load(images, mmap_mode="r")
@@ -41,6 +47,11 @@ class StoredTask:
 
     def labels(self, split: str) -> np.ndarray:
         return np.load(self.folder / f"{split}_labels.npy")
+
+    def validation(self) -> np.ndarray | None:
+        """Return which training images (N,) fine-tuning chooses its settings by; None: it has none but the test images."""
+        path = self.folder / VALIDATION
+        return np.load(path) if path.is_file() else None
 
     def objects(self, split: str) -> Objects:
         """Return where the objects of the images lie; raise :class:`PairFault` where nobody said."""
@@ -59,9 +70,12 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
-        _save_images(task.images(split), folder, split)
+        if split not in findings.unusable:
+            _save_images(task.images(split), folder, split)
         np.save(folder / f"{split}_labels.npy", task.labels(split))
         np.save(folder / f"{split}_hashes.npy", findings.hashes[split])
+    if task.validation is not None:
+        np.save(folder / VALIDATION, task.validation)
     objects = {split: found for split in SPLITS if (found := task.objects(split)) is not None}
     if objects:
         save_objects(folder, objects)
@@ -73,6 +87,7 @@ def save_task(task: TaskData, folder: str | Path, findings: Findings) -> None:
             "classes": list(task.classes),
             "train_samples": len(task.train_labels),
             "test_samples": len(task.test_labels),
+            "validation_samples": 0 if task.validation is None else int(task.validation.sum()),
             "smallest_class": int(task.class_sizes.min()),
             "largest_class": int(task.class_sizes.max()),
             "multi_label": task.train_labels.ndim == 2,

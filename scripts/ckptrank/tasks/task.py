@@ -27,6 +27,7 @@ class TaskData:
     multi-label task; C = ``len(classes)`` >= 2, and each class has a training sample.
     ``train_objects``, ``test_objects``: where the objects of the images lie, in a task to detect them; its labels
     say which classes an image has. ``notes``: what a reader of the report must know of how it was read.
+    ``validation``: (N,) which training images fine-tuning leaves out, to choose its settings by; None: none.
 
     Raises :class:`PairFault` naming the field and the fault where the data is not like that.
     """
@@ -40,6 +41,7 @@ class TaskData:
     train_objects: Objects | None = None
     test_objects: Objects | None = None
     notes: tuple[str, ...] = ()
+    validation: np.ndarray | None = None
 
     @classmethod
     def of_objects(
@@ -104,14 +106,14 @@ class TaskData:
         """Return the task with the rows ``rows`` (sorted) of one split alone."""
         images, objects = self.images(split), self.objects(split)
         kept = images[rows] if is_array(images) else images.limited_to(rows)
-        return replace(
-            self,
-            **{
-                f"{split}_images": kept,
-                f"{split}_labels": self.labels(split)[rows],
-                f"{split}_objects": None if objects is None else objects.limited_to(rows),
-            },
-        )
+        fields = {
+            f"{split}_images": kept,
+            f"{split}_labels": self.labels(split)[rows],
+            f"{split}_objects": None if objects is None else objects.limited_to(rows),
+        }
+        if split == "train" and self.validation is not None:
+            fields["validation"] = self.validation[rows]
+        return replace(self, **fields)
 
     def _check_classes(self) -> None:
         if len(self.classes) < 2:
@@ -138,10 +140,19 @@ class TaskData:
             )
 
     def _check_coverage(self) -> None:
-        sizes = zip(self.classes, self.class_sizes, strict=True)
-        missing = [name for name, size in sizes if size == 0]
+        sizes = dict(zip(self.classes, self.class_sizes, strict=True))
+        missing = [name for name, size in sizes.items() if size == 0]
         if missing:
             raise PairFault(f"train_labels: no training sample of {listing(missing)}")
+        if self.validation is None:
+            return
+        if not self.validation.any():
+            raise PairFault("validation: the split is empty")
+        rest = self.train_labels[~self.validation]
+        left = rest.sum(axis=0) if self.multi_label else np.bincount(rest, minlength=len(sizes))
+        unseen = [name for name, count in zip(self.classes, left, strict=True) if count == 0]
+        if unseen:
+            raise PairFault(f"validation: leaves no training sample of {listing(unseen)}")
 
 
 def _check_images(images: Images, name: str) -> None:

@@ -24,13 +24,13 @@ EXAMPLES = 3
 
 
 def write_twins(folder: str | Path, output: str | Path) -> None:
-    """Write what :func:`count_twins` finds in a prepared task; nothing found where the task failed."""
+    """Write what :func:`count_twins` finds in a prepared task; nothing found where its images cannot be used."""
     try:
         task = open_task(folder)
+        found = count_twins(task.images("train"), task.images("test"))
     except PairFault:
-        write_json(output, {"test_looked_at": 0, "test_twins": 0, "examples": []})
-        return
-    write_json(output, count_twins(task.images("train"), task.images("test")))
+        found = {"test_looked_at": 0, "test_twins": 0, "examples": []}
+    write_json(output, found)
 
 
 def count_twins(train: Images, test: Images) -> dict:

@@ -31,7 +31,8 @@ def load(definition: dict) -> TaskData:
     that share of the training images is held out in place of ``test``, chosen by ``seed``. ``masks: true`` takes the
     sets from ``ImageSets/Segmentation`` and the objects' masks from ``SegmentationObject``. ``classes``: their names;
     without it those that occur. ``download: true`` lets torchvision fetch the sets of VOC into ``path``, by default
-    ``datasets/VOCdevkit`` in this project's cache.
+    ``datasets/VOCdevkit`` in this project's cache; where torchvision's ``VOCDetection`` or ``VOCSegmentation`` has them
+    already, ``path`` is the folder ``VOCdevkit`` in its ``root``.
 
     Pixels are counted from 1, as in VOC; difficult objects are neither trained nor counted, and images without objects
     count. Raises :class:`PairFault` naming the annotations that are wrong by file and line, unless
@@ -92,66 +93,88 @@ def _read_sets(
         layout = root / folder
         if not is_layout(layout):
             raise PairFault(f"{layout}: has no folders {' and '.join(PARTS)}")
-        for image in _list_images(layout, listed, masks):
-            read = _read_image(layout, image, masks, faults)
+        for place, image in _list_images(layout, listed, masks):
+            read = _read_image(place, layout, image, masks, faults)
             if read is not None:
                 found[read.path] = read
     return list(found.values())
 
 
-def _list_images(layout: Path, listed: str, masks: bool) -> list[str]:
+def _list_images(layout: Path, listed: str, masks: bool) -> list[tuple[str, str]]:
+    """Return the images of a set, each after the place that names it."""
     lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
     file = lists / f"{listed}.txt"
     if file.is_file():
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return [line.split()[0] for line in lines if line.strip()]
+        lines = enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        return [
+            (f"{file}, line {number}", line.split()[0]) for number, line in lines if line.strip()
+        ]
     if lists.is_dir() or listed != _SETS["train"]:
         known = ", ".join(list_sets(layout, masks)) or "none"
         raise PairFault(f"{file}: no such set of images; there are {known}")
-    return sorted(path.stem for path in (layout / "Annotations").glob("*.xml"))
+    files = sorted((layout / "Annotations").glob("*.xml"))
+    return [(str(file), file.stem) for file in files]
 
 
-def _read_image(layout: Path, name: str, masks: bool, faults: Faults) -> AnnotatedImage | None:
-    """Read an image's size and objects; None where the image or its annotations are not there."""
+def _read_image(
+    place: str, layout: Path, name: str, masks: bool, faults: Faults
+) -> AnnotatedImage | None:
+    """Read the size and the objects of an image, which ``place`` names; None where it or its annotations are not there."""
     file = layout / "Annotations" / f"{name}.xml"
     candidates = (layout / "JPEGImages" / f"{name}{suffix}" for suffix in SUFFIXES)
     path = next((each for each in candidates if each.is_file()), None)
     if path is None:
-        faults.add(str(file), f"no image {name} in {layout / 'JPEGImages'}")
+        faults.add(place, f"no image {name} in {layout / 'JPEGImages'}")
         return None
     try:
         root, lines = parse_lines(file.read_bytes())
+        size = read_size(path)
     except FileNotFoundError:
-        faults.add(str(file), "no such file")
+        faults.add(place, f"no such file: {file}")
         return None
     except expat.ExpatError as error:
         faults.add(
             f"{file}, line {error.lineno}", f"is no XML ({expat.errors.messages[error.code]})"
         )
         return None
-    try:
-        size = read_size(path)
     except PairFault as fault:
-        faults.add(str(file), str(fault))
+        faults.add(place, str(fault))
         return None
-    said = tuple(int(float(root.findtext(f"size/{side}") or 0)) for side in ("height", "width"))
+    said = tuple(_as_number(root.findtext(f"size/{side}")) for side in ("height", "width"))
     if all(said) and said != size:
+        line = lines[root.find("size")]
         faults.add(
-            str(file), f"says {said[1]} x {said[0]} pixels, the image has {size[1]} x {size[0]}"
+            f"{file}, line {line}",
+            f"says {said[1]:g} x {said[0]:g} pixels, the image has {size[1]} x {size[0]}",
         )
-    shapes = _read_masks(layout, name) if masks else {}
+    shapes = _read_masks(layout, name, size, faults) if masks else {}
+    if shapes is None:
+        return None
     annotations = []
     for number, element in enumerate(root.findall("object"), start=1):
-        place = f"{file}, line {lines[element]}"
+        there = f"{file}, line {lines[element]}"
+        label = (element.findtext("name") or "").strip()
+        if not label:
+            faults.add(there, "an object without a name")
+            continue
         try:
             box = _read_box(element)
         except (TypeError, ValueError):
-            faults.add(place, "an object without the four numbers of a box")
+            faults.add(there, "an object without the four numbers of a box")
+            continue
+        if masks and number not in shapes:
+            faults.add(there, f"no pixel has its number, {number}, in {_name_mask(layout, name)}")
             continue
         crowd = element.findtext("difficult", "0").strip() == "1"
-        label = (element.findtext("name") or "").strip()
-        annotations.append(Annotation(place, label, box, crowd, shapes.get(number)))
+        annotations.append(Annotation(there, label, box, crowd, shapes.get(number)))
     return AnnotatedImage(path, size, annotations)
+
+
+def _as_number(text: str | None) -> float | None:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return None
 
 
 def _read_box(element: ElementTree.Element) -> tuple[float, float, float, float]:
@@ -164,16 +187,27 @@ def _read_box(element: ElementTree.Element) -> tuple[float, float, float, float]
     return left - 1, top - 1, right, bottom
 
 
-def _read_masks(layout: Path, name: str) -> dict[int, bytes]:
-    """Return number of an object -> its mask; objects are numbered as their annotations are."""
+def _name_mask(layout: Path, name: str) -> Path:
+    return layout / "SegmentationObject" / f"{name}.png"
+
+
+def _read_masks(
+    layout: Path, name: str, size: tuple[int, int], faults: Faults
+) -> dict[int, bytes] | None:
+    """Return number of an object -> its mask, where the masks can be read; objects are numbered as their annotations are."""
     from faster_coco_eval.core import mask as codes
 
-    path = layout / "SegmentationObject" / f"{name}.png"
+    path = _name_mask(layout, name)
     try:
         with Image.open(path) as image:
             numbers = np.asarray(image)
     except OSError as error:
-        raise PairFault(f"{path}: {error}") from error
+        faults.add(str(path), f"cannot be read ({error})")
+        return None
+    if numbers.shape != size:
+        said = " x ".join(map(str, numbers.shape[1::-1]))
+        faults.add(str(path), f"has {said} pixels, the image {size[1]} x {size[0]}")
+        return None
     return {
         int(number): codes.encode(np.asfortranarray(numbers == number, np.uint8))["counts"]
         for number in np.unique(numbers)

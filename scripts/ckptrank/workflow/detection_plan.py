@@ -10,9 +10,11 @@ from ckptrank.text import inert
 from ckptrank.workflow import paths
 from ckptrank.workflow.plan import (
     DECAY_SETTINGS,
+    SHOWN_SETTINGS,
     SWEEP_SETTINGS,
     Plan,
     ScoreJob,
+    costs_of_methods,
     distinct,
     list_score_jobs,
 )
@@ -73,6 +75,11 @@ class DetectionPlan:
             "examples": self.entry["examples"],
         }
 
+    @property
+    def sweep_of_page(self) -> dict:
+        """What the chapter is told of the sweep."""
+        return {key: self.entry["finetune"][key] for key in SHOWN_SETTINGS}
+
     def sweep_files(self, task: str, checkpoint: str) -> list[str]:
         return [
             paths.DETECTOR_SWEEP.format(task=task, checkpoint=checkpoint, detector_rates=rates)
@@ -115,6 +122,27 @@ class DetectionPlan:
                 for task in self.tasks
             ]
             for view in self.entry["views"]
+        }
+
+    def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
+        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
+        config = self.plan.config
+        runs = {config["checkpoints"][name].get("run") for name in self.tuned}
+        seen = self.ranked if "images" in self.entry["views"] else []
+        return {
+            "tasks": {name: config["tasks"][name] for name in self.tasks},
+            "checkpoints": {name: config["checkpoints"][name] for name in self.tuned},
+            "ranked": self.ranked,
+            "sweep": self.entry["finetune"],
+            "measures": costs_of_methods(self.jobs),
+            "pretraining": {
+                name: run for name, run in config["pretraining"].items() if name in runs
+            },
+            "gpu": on_gpu,
+            "local": local,
+            "fitted": len(self.plan.images(product(self.tasks, seen))),
+            "detectors": {name: self.settings(name)["detector"] for name in self.tasks},
+            "views": self.entry["views"],
         }
 
     # Tables and pages

@@ -13,7 +13,18 @@ from pathlib import Path
 
 from ckptrank.files.atomic import read_json
 from ckptrank.networks.defaults import BATCH_SIZE
-from ckptrank.text import roughly
+from ckptrank.text import counted, roughly
+from ckptrank.workflow.detector_costs import Work, count_work, fit
+from ckptrank.workflow.known_sizes import (
+    BUILTIN_GFLOPS,
+    USUAL_BUILTIN_GFLOPS,
+    USUAL_TASK,
+    Network,
+    Task,
+    look_up,
+    look_up_network,
+    look_up_task,
+)
 from ckptrank.workflow.sweep import list_sweep_jobs
 
 # A training step takes the forward pass three times over: itself, and the gradients of inputs and weights.
@@ -29,86 +40,20 @@ MEASURE_SECONDS_PER_SAMPLE = 1e-4
 # To start a job of a cluster, a job that is forked here, and one that imports its libraries; to draw the pages of a group.
 JOB_SECONDS, FORK_SECONDS, START_SECONDS = 5, 0.15, 2
 PAGES_SECONDS = 15
-# Forward GFLOP per image (two per multiply-add) at the usual image size; the longest name that fits.
-GFLOPS = {
-    "resnet18": 3.6,
-    "resnet50": 8.2,
-    "resnet101": 15.7,
-    "resnetv2_101": 15.7,
-    "googlenet": 3.0,
-    "inception_v3": 11.4,
-    "inception_v4": 24.6,
-    "inception_resnet_v2": 26.4,
-    "mobilenet_v2": 0.6,
-    "mobilenetv1": 1.2,
-    "mobilenetv2_050": 0.2,
-    "mobilenetv3_large": 0.4,
-    "mobilenetv3_small": 0.1,
-    "vit_base": 35.1,
-    "vit_small": 9.2,
-    "vgg16": 31.0,
-    "densenet121": 5.7,
-    "convnext_tiny": 8.9,
-    "mobilenetv4_conv_small": 0.4,
-    "efficientnet_b0": 0.8,
-    "resnet50_clip": 10.8,
-    "tiny_vit_11m": 3.8,
-    "vit_small_patch14_reg4_dinov2": 12.2,
-    "resnet_v1_50": 7.0,
-    "resnet_v1_101": 14.4,
-    "inception_v1": 3.0,
-    "inception_v2": 3.9,
-    "mobilenet_v1": 1.1,
-    "mobilenet_v2_035": 0.1,
-    "mobilenet_v3_small": 0.1,
-    "mobilenet_v3_large": 0.4,
-}
-# MB of files of weights, by the beginning of the architecture's name.
-MEGABYTES = {
-    "mobilenetv4_conv_small": 15, "efficientnet_b0": 21, "resnet18": 47, "resnet50": 102, "convnext_tiny": 114,
-    "resnet50_clip": 94, "tiny_vit_11m": 80, "vit_small_patch16_224.augreg_in21k": 120, "vit_small": 88,
-}  # fmt: skip
-USUAL_GFLOPS, USUAL_DIMENSION, USUAL_CLASSES, USUAL_MB = 8.2, 2048, 1000, 100
-# Of the built-in networks; those of other architectures are about as small as the plain ResNet or smaller.
-BUILTIN_GFLOPS = {
-    "resnet_deep": 0.0128,
-    "resnet_half": 0.0015,
-    "vgg_half": 0.0008,
-    "mobilenet": 0.0009,
-}
-USUAL_BUILTIN_GFLOPS, BUILTIN_DIMENSION = 0.0057, 128
-# Training and test images, and GB to fetch.
-TASKS = {
-    "Caltech101": (3060, 6084, 0.2), "CIFAR10": (50000, 10000, 0.2), "CIFAR100": (50000, 10000, 0.2),
-    "DTD": (3760, 1880, 0.6), "EuroSAT": (21600, 5400, 0.1), "FGVCAircraft": (6667, 3333, 2.8),
-    "Flowers102": (2040, 6149, 0.4), "Food101": (75750, 25250, 5.0), "OxfordIIITPet": (3680, 3669, 0.8),
-    "PCAM": (262144, 32768, 7.5), "StanfordCars": (8144, 8041, 2.0), "SUN397": (76128, 10875, 39.0),
-    "VOC2007": (5011, 4952, 0.9),
-}  # fmt: skip
-# Those of the built-in tasks, and their classes. Looked up there they would take packages that no estimate needs.
-BUILTIN_TASKS = {
-    "objects": (1000, 1600, 20), "digits": (600, 1197, 10), "materials": (1008, 1600, 16),
-    "tissue": (1000, 1600, 2), "distort": (1008, 1600, 12), "greek": (1000, 1600, 20),
-    "alphabets": (1440, 2400, 48), "flowers": (1200, 2400, 24), "defects": (1000, 2000, 2),
-    "counting": (1000, 2000, 8), "poses": (1200, 2400, 8), "scenes": (600, 300, 8),
-    "shapes": (2000, 1000, 24), "letters": (2000, 1000, 37), "textures": (2000, 1000, 24),
-    "scribbles": (2000, 1000, 24), "mixture": (2000, 1000, 85),
-}  # fmt: skip
-USUAL_TASK = (2000, 1000, 0.0)
-USUAL_CLASSES_OF_A_TASK = 20
 FITTED_BYTES = 3 * 224 * 224
 GIGABYTE = 1e9
 
 
 @dataclass
 class Plan:
-    """What one of the two benchmarks does.
+    """What one of the benchmarks does.
 
     ``tasks``, ``checkpoints``: definitions by name, all of which are tuned; ``ranked``: names of those that are scored.
     ``sweep``: how they are tuned, for ``steps`` or for ``epochs``. ``measures``: (method, measures made of it, epochs of
     tuning that it comes to or 0). ``pretraining``: the runs that make built-in checkpoints. ``gpu``: whether networks
     run on one; ``local``: whether jobs run on this machine. ``fitted``: for how many pairs images are decoded.
-    ``groups``: of how many pages are drawn. ``tasks_per_job``: of a checkpoint.
+    ``groups``: of how many pages are drawn. ``tasks_per_job``: of a checkpoint. ``detectors``: task -> what is tuned on it in
+    place of a classifier, as ``ckptrank.detection.train.Head`` has it. ``views``: what is scored then.
     """
 
     tasks: dict[str, dict]
@@ -122,6 +67,8 @@ class Plan:
     fitted: int = 0
     groups: int = 1
     tasks_per_job: int = 1
+    detectors: dict[str, dict] = field(default_factory=dict)
+    views: list[str] = field(default_factory=lambda: ["images"])
 
 
 @dataclass
@@ -139,24 +86,33 @@ def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
     """Return what a run of ``plan`` costs, with what earlier runs below ``root`` have measured."""
     root = Path(root)
     found = Estimate()
-    tasks = {name: _look_up_task(root, name, given) for name, given in plan.tasks.items()}
+    tasks = {name: look_up_task(root, name, given) for name, given in plan.tasks.items()}
     networks = {
-        name: _look_up_network(root, name, given, plan.pretraining)
+        name: look_up_network(root, name, given, plan.pretraining)
         for name, given in plan.checkpoints.items()
     }
-    machine = _find_machine(root, plan, networks, tasks, found.notes)
-    unknown = [name for name, (_, _, known) in tasks.items() if not known]
+    work = {
+        (checkpoint, task): _describe(plan.detectors.get(task), network, tasks[task])
+        for checkpoint, network in networks.items()
+        for task in tasks
+    }
+    results = root / "results"
+    tuned = results / "detection" if plan.detectors else results
+    tuner = _find_machine(tuned / "finetune", plan, work, tasks, found.notes)
+    machine = _assume_machine(gpu=plan.gpu) if plan.detectors else tuner
+    unknown = [name for name, task in tasks.items() if not task.known]
     if unknown:
         found.notes.append(
             f"sizes assumed ({USUAL_TASK[0]:,} + {USUAL_TASK[1]:,} images) until they are prepared: "
             + ", ".join(unknown)
         )
+    _note_detectors(plan, networks, tasks, work, found.notes)
     seconds = found.gpu_seconds if plan.gpu else found.cpu_seconds
     for run in plan.pretraining.values():
-        flops = _look_up(BUILTIN_GFLOPS, run.get("architecture", ""), USUAL_BUILTIN_GFLOPS) * 1e9
+        flops = look_up(BUILTIN_GFLOPS, run.get("architecture", ""), USUAL_BUILTIN_GFLOPS) * 1e9
         batch = run.get("batch_size", BATCH_SIZE)
-        _add(seconds, "pre-training", machine.train(run["steps"], batch, flops))
-    per_sample = _measure_scoring(root, tasks)
+        _add(seconds, "pre-training", machine.train(run["steps"], batch, Work(flops, flops)))
+    per_sample = _measure_scoring(results, plan, tasks)
     found.notes.append(
         "measures: "
         + (
@@ -165,7 +121,7 @@ def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
             else f"{MEASURE_SECONDS_PER_SAMPLE * 1e3:.2g} ms per sample, measure and 1,024 dimensions, assumed"
         )
     )
-    _count_networks(plan, networks, tasks, machine, found)
+    _count_networks(plan, networks, tasks, work, tuner, machine, found)
     _count_measures(plan, networks, tasks, per_sample, found)
     _count_jobs(plan, found)
     _add(found.cpu_seconds, "tables and report", plan.groups * PAGES_SECONDS)
@@ -175,32 +131,86 @@ def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
     )
     _add(found.cpu_seconds, "starting jobs", starting)
     _add(found.disk_gb, "weights", sum(network.megabytes for network in networks.values()) / 1e3)
-    downloads = [
-        TASKS[given["name"]][2] for given in plan.tasks.values() if given.get("name") in TASKS
-    ]
+    downloads = [task.gigabytes for task in tasks.values() if task.gigabytes]
     _add(found.disk_gb, "data sets", sum(downloads))
     if downloads:
-        images = sum(train + test for train, test, _ in tasks.values())
+        images = sum(task.train + task.test for task in tasks.values())
         _add(found.disk_gb, "images, fitted", images * FITTED_BYTES / GIGABYTE)
     return found
 
 
+def _describe(detector: dict | None, network: Network, task: Task) -> Work:
+    """Return what tuning takes for an image: of the network itself, or of a detector on it."""
+    if detector is None:
+        return Work(network.flops, network.flops)
+    size = fit(detector, task.shape)
+    return count_work(
+        detector,
+        size,
+        backbone=network.flops_of(*size),
+        dimension=network.dimension,
+        classes=task.classes,
+    )
+
+
+def _note_detectors(
+    plan: Plan,
+    networks: dict[str, Network],
+    tasks: dict[str, Task],
+    work: dict[tuple[str, str], Work],
+    notes: list[str],
+) -> None:
+    """Say of what the hours of fine-tuning are made, so that they can be done by hand."""
+    for name, detector in plan.detectors.items():
+        task, (height, width) = tasks[name], fit(detector, tasks[name].shape)
+        steps, tests = _count_steps(plan.sweep, task.train)
+        notes.append(
+            f"{name}: {counted(len(networks), 'detector')}, each {steps:,} steps of {plan.sweep['batch_size']} images at "
+            f"{PASSES_OF_A_STEP} passes and {tests} x {task.test:,} test images"
+        )
+        found = [work[checkpoint, name] for checkpoint in networks]
+        for words, flops, seconds in (
+            ("trained", [each.train_flops for each in found], found[0].train_seconds),
+            ("tested", [each.test_flops for each in found], found[0].test_seconds),
+        ):
+            beside = "" if plan.gpu else f" and {seconds * 1e3:.0f} ms beside"
+            notes.append(
+                f"{detector['head']}, an image of {height} x {width} pixels {words}: {min(flops) / 1e9:.3g} to "
+                f"{max(flops) / 1e9:.3g} GFLOP a pass{beside}"
+            )
+
+
 def _count_networks(
-    plan: Plan, networks: dict[str, "_Network"], tasks: dict, machine: "_Machine", found: Estimate
+    plan: Plan,
+    networks: dict[str, Network],
+    tasks: dict[str, Task],
+    work: dict[tuple[str, str], Work],
+    tuner: "_Machine",
+    machine: "_Machine",
+    found: Estimate,
 ) -> None:
     """Add what runs networks: fine-tuning, extraction, and the measures that tune or differentiate."""
     seconds, batch = found.gpu_seconds if plan.gpu else found.cpu_seconds, plan.sweep["batch_size"]
     for name, network in networks.items():
-        for train, test, _ in tasks.values():
-            steps, tests = _count_steps(plan.sweep, train)
-            tuning = machine.train(steps, batch, network.flops)
-            _add(seconds, "fine-tuning", tuning + machine.pass_over(tests * test, network.flops))
+        for key, task in tasks.items():
+            tuned = work[name, key]
+            steps, tests = _count_steps(plan.sweep, task.train)
+            tuning = tuner.train(steps, batch, tuned) + tuner.test(tests * task.test, tuned)
+            _add(seconds, "fine-tuning", tuning)
             if name not in plan.ranked:
                 continue
-            _add(seconds, "extraction", machine.pass_over(train + test, network.flops))
-            _add(found.disk_gb, "features", (train + test) * 4 * network.width / GIGABYTE)
+            images = task.train + task.test
+            if "images" in plan.views:
+                _add(seconds, "extraction", machine.pass_over(images, network.flops))
+                _add(found.disk_gb, "features", images * 4 * network.width / GIGABYTE)
+            if "objects" in plan.views:
+                flops = network.flops_of(*fit(plan.detectors[key], task.shape))
+                _add(seconds, "extraction of objects", machine.pass_over(images, flops))
+                objects = task.train_objects + task.test_objects
+                _add(found.disk_gb, "features", objects * 4 * network.dimension / GIGABYTE)
             for _, _, epochs in plan.measures:
-                tuning = machine.train(epochs * math.ceil(train / batch), batch, network.flops)
+                steps = epochs * math.ceil(task.train / batch)
+                tuning = machine.train(steps, batch, tuned)
                 _add(seconds, "measures that tune or differentiate", tuning)
 
 
@@ -216,30 +226,40 @@ def _count_steps(sweep: dict, train: int) -> tuple[int, int]:
 
 def _count_measures(
     plan: Plan,
-    networks: dict[str, "_Network"],
-    tasks: dict,
+    networks: dict[str, Network],
+    tasks: dict[str, Task],
     per_sample: float | None,
     found: Estimate,
 ) -> None:
     cheap = sum(count for _, count, epochs in plan.measures if not epochs)
-    samples = sum(train for train, _, _ in tasks.values())
+    samples = sum(_count_samples(task, view) for task in tasks.values() for view in plan.views)
     for name in plan.ranked:
         usual = MEASURE_SECONDS_PER_SAMPLE * (1 + networks[name].dimension / 1024)
         _add(found.cpu_seconds, "measures of features", samples * cheap * (per_sample or usual))
 
 
+def _count_samples(task: Task, view: str) -> float:
+    """Return the training samples of a view of a task."""
+    return task.train if view == "images" else task.train_objects
+
+
 def _count_jobs(plan: Plan, found: Estimate) -> None:
     """Add the jobs of a cluster."""
     ranked, tuned = _count_pairs(plan)
-    parts = 1 if "epochs" in plan.sweep else len(list_sweep_jobs(plan.sweep))
     found.jobs["tasks and checkpoints"] = len(plan.tasks) + len(plan.checkpoints)
     if plan.fitted:
         found.jobs["decoding images"] = plan.fitted
-    found.jobs["extraction and measures of features"] = ranked * (2 if plan.gpu else 1)
-    found.jobs["measures that tune or differentiate"] = ranked * sum(
-        1 for _, _, epochs in plan.measures if epochs
-    )
-    found.jobs["fine-tuning"] = tuned * (1 if parts == 1 else parts + 1)
+    if plan.detectors:
+        found.jobs["extraction"] = ranked * len(plan.views)
+        found.jobs["measures of features"] = _count_scoring(plan)
+        found.jobs["fine-tuning"] = tuned * (_count_parts(plan) + 1)
+    else:
+        parts = _count_parts(plan)
+        found.jobs["extraction and measures of features"] = ranked * (2 if plan.gpu else 1)
+        found.jobs["measures that tune or differentiate"] = ranked * sum(
+            1 for _, _, epochs in plan.measures if epochs
+        )
+        found.jobs["fine-tuning"] = tuned * (1 if parts == 1 else parts + 1)
     found.jobs["tables and report"] = 1
 
 
@@ -247,7 +267,20 @@ def _count_processes(plan: Plan) -> int:
     """Return how many jobs this machine starts: one for each method of a pair, where a cluster groups them."""
     ranked, tuned = _count_pairs(plan)
     prepared = len(plan.tasks) + len(plan.checkpoints) + len(plan.pretraining) + plan.fitted
+    if plan.detectors:
+        tuning = tuned * (_count_parts(plan) + 1)
+        return prepared + tuning + ranked * len(plan.views) + _count_scoring(plan)
     return prepared + tuned + ranked * (len(plan.measures) + 1)
+
+
+def _count_parts(plan: Plan) -> int:
+    """Return the jobs of a pair's sweep."""
+    return 1 if "epochs" in plan.sweep else len(list_sweep_jobs(plan.sweep))
+
+
+def _count_scoring(plan: Plan) -> int:
+    """Return the jobs that score all detectors' checkpoints on a task by a method."""
+    return len(plan.views) * len(plan.measures) * len(plan.tasks)
 
 
 def _count_pairs(plan: Plan) -> tuple[int, int]:
@@ -264,7 +297,7 @@ def estimate_ranking(
     ``checkpoints``: name -> definition. Without an earlier run below ``root`` to go by, speeds are the defaults.
     """
     networks = {
-        name: _look_up_network(Path(root), name, given, {}) for name, given in checkpoints.items()
+        name: look_up_network(Path(root), name, given, {}) for name, given in checkpoints.items()
     }
     speed = GPU_SPEED if gpu else CPU_SPEED * cores
     seconds = images * sum(network.flops for network in networks.values()) / speed
@@ -292,86 +325,51 @@ def format_estimate(found: Estimate) -> str:
 
 
 @dataclass(frozen=True)
-class _Network:
-    """Operations of an image's forward pass, features, features with the head's outputs, and size of the weights."""
-
-    flops: float
-    dimension: int
-    width: int
-    megabytes: float
-
-
-@dataclass(frozen=True)
 class _Machine:
-    """Operations a second, and seconds that a training step takes beside them."""
+    """Operations a second; seconds that a step of training takes beside them; and whether a detector's images do too.
+
+    A measured speed has all of these in it; how long a GPU takes for an image beside its arithmetic is not known.
+    """
 
     speed: float
-    step: float
+    step: float = 0.0
+    beside: bool = False
 
-    def train(self, steps: float, batch: int, flops: float) -> float:
-        return steps * (batch * PASSES_OF_A_STEP * flops / self.speed + self.step)
+    def train(self, steps: float, batch: int, work: Work) -> float:
+        image = PASSES_OF_A_STEP * work.train_flops / self.speed + self.beside * work.train_seconds
+        return steps * (batch * image + self.step)
+
+    def test(self, images: float, work: Work) -> float:
+        return images * (work.test_flops / self.speed + self.beside * work.test_seconds)
 
     def pass_over(self, images: float, flops: float) -> float:
         return images * flops / self.speed
 
 
+def _assume_machine(*, gpu: bool) -> _Machine:
+    return _Machine(GPU_SPEED if gpu else CPU_SPEED, STEP_SECONDS, beside=not gpu)
+
+
 def _find_machine(
-    root: Path, plan: Plan, networks: dict[str, _Network], tasks: dict, notes: list[str]
+    folder: Path,
+    plan: Plan,
+    work: dict[tuple[str, str], Work],
+    tasks: dict[str, Task],
+    notes: list[str],
 ) -> _Machine:
-    """Return the speed that earlier fine-tuning showed, with all that a step takes in it, or the usual one."""
-    gpu, kind = plan.gpu, "GPU" if plan.gpu else "core"
-    speed = _measure_speed(root, gpu, networks, tasks, plan.sweep)
+    """Return the speed that earlier fine-tuning in a ``folder`` showed, with all that a step takes in it, or the usual one."""
+    kind = "GPU" if plan.gpu else "core"
+    speed = _measure_speed(folder, plan, work, tasks)
     if speed is None:
-        speed = GPU_SPEED if gpu else CPU_SPEED
-        notes.append(f"speed assumed, not measured: {speed / 1e9:,.0f} GFLOP/s per {kind}")
-        return _Machine(speed, STEP_SECONDS)
+        usual = _assume_machine(gpu=plan.gpu)
+        notes.append(f"speed assumed, not measured: {usual.speed / 1e9:,.0f} GFLOP/s per {kind}")
+        return usual
     notes.append(f"speed of earlier fine-tuning: {speed / 1e9:,.1f} GFLOP/s per {kind}")
-    return _Machine(speed, 0.0)
+    return _Machine(speed)
 
 
 def _add(table: dict[str, float], name: str, value: float) -> None:
     table[name] = table.get(name, 0) + value
-
-
-def _look_up_task(root: Path, name: str, given: dict) -> tuple[int, int, bool]:
-    """Training and test samples, and whether they are known."""
-    path = root / "resources" / "tasks" / name / "task.json"
-    if path.exists() and read_json(path)["status"] == "ok":
-        facts = read_json(path)
-        return facts["train_samples"], facts["test_samples"], True
-    train, test, known, classes = *USUAL_TASK[:2], False, USUAL_CLASSES_OF_A_TASK
-    if given["source"] == "torchvision":
-        train, test, known = *TASKS[given["name"]][:2], True
-    elif given["source"] == "builtin":
-        train, test, classes = BUILTIN_TASKS[given["name"]]
-        train, test, known = given.get("train", train), given.get("test", test), True
-    if given.get("shots"):
-        train = given["shots"] * classes
-    return train, test, known
-
-
-def _look_up_network(root: Path, name: str, given: dict, pretraining: dict) -> _Network:
-    path = root / "resources" / "checkpoints" / name / "card.json"
-    if path.exists() and read_json(path)["status"] == "ok":
-        card = read_json(path)
-        width = card["dimension"] + (card.get("head_classes") or 0)
-        megabytes = card["parameters"] * 4 / 1e6
-        return _Network(card["forward_flops"], card["dimension"], width, megabytes)
-    model = str(given.get("model", given.get("architecture", "")))
-    scratch = given["source"] == "scratch" and given.get("library", "builtin") == "builtin"
-    if given["source"] == "builtin" or scratch:
-        model = pretraining.get(given.get("run"), given).get("architecture", "")
-        gflops = _look_up(BUILTIN_GFLOPS, model, USUAL_BUILTIN_GFLOPS)
-        return _Network(gflops * 1e9, BUILTIN_DIMENSION, BUILTIN_DIMENSION, 1)
-    gflops = _look_up(GFLOPS, model, USUAL_GFLOPS)
-    width = USUAL_DIMENSION + USUAL_CLASSES
-    return _Network(gflops * 1e9, USUAL_DIMENSION, width, _look_up(MEGABYTES, model, USUAL_MB))
-
-
-def _look_up(table: dict[str, float], model: str, usual: float) -> float:
-    """The entry of the longest beginning of a model's name that a table has."""
-    names = [known for known in table if model.startswith(known)]
-    return table[max(names, key=len)] if names else usual
 
 
 def _read_ok(paths: Iterable[Path]) -> Iterable[dict]:
@@ -382,30 +380,42 @@ def _read_ok(paths: Iterable[Path]) -> Iterable[dict]:
 
 
 def _measure_speed(
-    root: Path, gpu: bool, networks: dict[str, _Network], tasks: dict, sweep: dict
+    folder: Path, plan: Plan, work: dict[tuple[str, str], Work], tasks: dict[str, Task]
 ) -> float | None:
-    """Operations a second of the fine-tuning runs that are there, of the kind of device asked for."""
+    """Operations a second of the fine-tuning runs in a folder, of the kind of device asked for."""
     operations = seconds = 0.0
-    for found in _read_ok((root / "results" / "finetune").glob("*/*/*.json")):
+    for found in _read_ok(folder.glob("*/*/*.json")):
         on_gpu = any(word in found["device"] for word in ("NVIDIA", "Tesla", "GeForce", "Instinct"))
-        if on_gpu != gpu or found["checkpoint"] not in networks or found["task"] not in tasks:
+        pair = found["checkpoint"], found["task"]
+        if on_gpu != plan.gpu or pair not in work:
             continue
         for run in found["runs"]:
-            steps = max(map(int, run["accuracies"]))
-            images = steps * sweep["batch_size"] * PASSES_OF_A_STEP
-            images += len(run["accuracies"]) * tasks[found["task"]][1]
-            operations += images * networks[found["checkpoint"]].flops
+            images = max(map(int, run["accuracies"])) * plan.sweep["batch_size"]
+            tested = len(run["accuracies"]) * tasks[found["task"]].test
+            operations += PASSES_OF_A_STEP * images * work[pair].train_flops
+            operations += tested * work[pair].test_flops
             seconds += run["seconds"]
     return operations / seconds if seconds else None
 
 
-def _measure_scoring(root: Path, tasks: dict) -> float | None:
+def _measure_scoring(results: Path, plan: Plan, tasks: dict[str, Task]) -> float | None:
     """Seconds per training sample and measure of the scores that are there, None without any."""
     seconds = samples = 0.0
-    for found in _read_ok((root / "results" / "scores").glob("*/*/*.json")):
-        if found["task"] in tasks:
-            for score in found["scores"].values():
-                if score["status"] == "ok" and score["seconds"] is not None:
-                    seconds += score["seconds"]
-                    samples += tasks[found["task"]][0]
+    for count, found in _list_scores(results, plan, tasks):
+        for score in found.values():
+            if score["status"] == "ok" and score["seconds"] is not None:
+                seconds += score["seconds"]
+                samples += count
     return seconds / samples if samples else None
+
+
+def _list_scores(
+    results: Path, plan: Plan, tasks: dict[str, Task]
+) -> Iterable[tuple[float, dict[str, dict]]]:
+    """Yield the training samples that a pair's scores are of, and its record of each measure."""
+    for view in plan.views:
+        folder = results / "detection/scores" / view if plan.detectors else results / "scores"
+        for found in _read_ok(folder.glob("*/*.json" if plan.detectors else "*/*/*.json")):
+            if found["task"] in tasks:
+                count = _count_samples(tasks[found["task"]], view)
+                yield from ((count, each["scores"]) for each in found.get("pairs", [found]))

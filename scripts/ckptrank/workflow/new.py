@@ -14,7 +14,7 @@ from ckptrank.files.archives import SUFFIXES as ARCHIVES
 from ckptrank.files.archives import locate
 from ckptrank.tasks.folder import SUFFIXES, find_empty, find_root, scan
 from ckptrank.tasks.layouts import find_layout
-from ckptrank.tasks.splits import find_split
+from ckptrank.tasks.splits import find_left_out, find_split
 from ckptrank.tasks.task import listing
 
 if TYPE_CHECKING:
@@ -25,17 +25,21 @@ TEMPLATE = Path(__file__).with_name("my_images.yaml")
 NAME = "my_images"
 FEW = 10
 HELD_OUT = 0.2
+VALIDATION = 0.2
+"""The share of the training images that fine-tuning chooses its settings by: as VTAB's 200 of 1,000."""
 
 
 @dataclass(frozen=True)
 class Look:
     """What a folder holds: images per class of each split (one split ``all`` where there are none).
 
-    ``empty``: folders of classes without images, which are left out.
+    ``empty``: folders of classes without images, which are left out. ``validation``: the name of the folder of
+    validation images, if there is one beside a training and a test set.
     """
 
     counts: dict[str, Counter]
     empty: list[str]
+    validation: str | None = None
 
     @property
     def is_split(self) -> bool:
@@ -46,8 +50,11 @@ class Look:
         return self.counts["train" if self.is_split else "all"]
 
     @property
-    def images(self) -> int:
-        return sum(counts.total() for counts in self.counts.values())
+    def ranked(self) -> int:
+        """The images that a ranking passes through a network: all but the test images."""
+        if self.is_split:
+            return sum(self.counts[split].total() for split in self.counts if split != "test")
+        return sum(count - round(HELD_OUT * count) for count in self.training.values())
 
     def describe(self) -> list[str]:
         """Return the facts about the images, in words."""
@@ -73,8 +80,12 @@ class Look:
 
     def define(self, place: str) -> dict:
         """Return the definition of the task that the images at a place are."""
-        split = {} if self.is_split else {"test_fraction": HELD_OUT}
-        return {"source": "folder", "path": place, **split}
+        fields = {} if self.is_split else {"test_fraction": HELD_OUT}
+        if self.validation is not None:
+            fields["validation"] = self.validation
+        elif max(self.training.values()) >= FEW:
+            fields["validation"] = VALIDATION
+        return {"source": "folder", "path": place, **fields}
 
     def adapt(self, text: str, name: str) -> str:
         """Return the config of the task ``name`` with what its kind asks for."""
@@ -131,13 +142,16 @@ def look(given: str) -> "Look | ObjectLook":
 
         return look_for_objects(given)
     root = find_root(locate(given))
-    split = find_split(path.name for path in root.iterdir() if path.is_dir())
+    inside = sorted(path.name for path in root.iterdir() if path.is_dir())
+    split = find_split(inside)
     if split:
         train, test = (scan(root / name) for name in split)
         counts = {"train": Counter(train[1]), "test": Counter(test[1])}
-        found = Look(
-            counts, [f"{split[0]}/{name}" for name in find_empty(root / split[0], train[2])]
-        )
+        third = next(iter(find_left_out(inside)), None)
+        if third is not None:
+            counts["validation"] = Counter(scan(root / third)[1])
+        empty = [f"{split[0]}/{name}" for name in find_empty(root / split[0], train[2])]
+        found = Look(counts, empty, third)
         missing = sorted(found.counts["test"].keys() - found.training.keys())
         if missing:
             raise PairFault(
@@ -191,13 +205,21 @@ def fill_in(text: str, target: Path, name: str, place: str, found: "Look | Objec
     comments = "".join(f"    # {fact}\n" for fact in facts)
     definition = found.define(place)
     fields = [f"    {key}: {json.dumps(value)}" for key, value in definition.items()]
-    notes = {"test_fraction": " # of each class, held out"}
+    notes = {
+        "test_fraction": " # of each class, held out",
+        "validation": " # of each class's training images, drawn by seed 0: fine-tuning chooses its settings by them"
+        if definition.get("validation") == VALIDATION
+        else " # by these images fine-tuning chooses its settings",
+    }
     lines = [f"{line}{notes.get(key, '')}\n" for key, line in zip(definition, fields, strict=True)]
     source, location, *further = lines
     edits = [
         (r"\A# Which [^\n]*\n", "# Which checkpoints to fine-tune on these images?\n"),
         (r"    source: folder\n", source),
-        (r"    path: [^\n]*\n    test_fraction: [^\n]*\n", location + comments + "".join(further)),
+        (
+            r"    path: [^\n]*\n    test_fraction: [^\n]*\n    validation: [^\n]*\n",
+            location + comments + "".join(further),
+        ),
         (r"title: My images\n", f"title: {json.dumps(name)}\n"),
         (rf"\[{NAME}\]", f"[{name}]"),
         (rf"\n  {NAME}:\n", f"\n  {name}:\n"),

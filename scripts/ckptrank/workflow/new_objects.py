@@ -34,8 +34,9 @@ class ObjectLook:
     task: TaskData
 
     @property
-    def images(self) -> int:
-        return sum(len(self.task.labels(split)) for split in SPLITS)
+    def ranked(self) -> int:
+        """The images that a ranking passes through a network."""
+        return len(self.task.train_labels)
 
     def describe(self) -> list[str]:
         """Return the facts about the images, in words."""
@@ -109,7 +110,7 @@ def _find_images(file: Path) -> Path:
     images = read_annotations(file)["images"]
     if not images:
         raise PairFault(f"{file}: lists no images")
-    name, split = images[0]["file_name"], file.stem.removeprefix("instances_")
+    name, split = images[0][1].get("file_name", ""), file.stem.removeprefix("instances_")
     places = [
         place / part
         for place in (file.parent, file.parent.parent)

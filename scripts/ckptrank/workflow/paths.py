@@ -8,9 +8,11 @@ SOURCE = "<resources>/sources/{data}"
 PRETRAINED = "<resources>/pretrained/{run}"
 TASK = "<resources>/tasks/{task}"
 CHECKPOINT = "<resources>/checkpoints/{checkpoint}"
-IMAGES = "<resources>/images/{task}/{checkpoint}"
+IMAGES = "<resources>/images/{task}/{checkpoint}/both"
+TRAINING_IMAGES = "<resources>/images/{task}/{checkpoint}/training"
 
 FEATURES = "<results>/features/{task}/{checkpoint}.h5"
+TRAINING_FEATURES = "<results>/training_features/{task}/{checkpoint}.h5"
 SAMPLE_FEATURES = "<results>/rank/features/{samples}/{task}/{checkpoint}.h5"
 REFERENCE = "<results>/references/{task}.h5"
 

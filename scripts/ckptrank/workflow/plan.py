@@ -18,6 +18,7 @@ SWEEP_SETTINGS = (
     *("steps", "batch_size", "momentum", "weight_decay", "scratch_weight_decay", "warmup"),
 )
 DECAY_SETTINGS = ("decay_at", "decay")
+SHOWN_SETTINGS = ("learning_rates", "steps", "schedule", *DECAY_SETTINGS)
 EVALUATION_TABLES = (
     *("checkpoints", "tasks", "ground_truth", "measures", "scores", "metrics", "summary"),
 )
@@ -176,8 +177,7 @@ class Plan:
     @property
     def sweep_of_page(self) -> dict:
         """What the page of accuracies is told of the sweep."""
-        keys = ("learning_rates", "steps", "schedule", "decay_at", "decay")
-        return {key: self.config["finetune"][key] for key in keys}
+        return {key: self.config["finetune"][key] for key in SHOWN_SETTINGS}
 
     def settings_of_sweep(self, name: str) -> dict:
         """Return what the runs of one job of the sweep are told: the settings with its own budgets."""
@@ -261,13 +261,20 @@ class Plan:
         drawn = self.config["tasks"][task]
         return not (as_drawn and drawn["source"] == "builtin" and drawn.get("name") not in LARGER)
 
-    def images(self, pairs: Iterable[tuple[str, str]]) -> list[str]:
-        """Return the folders of decoded images of those (task, checkpoint) that need some."""
+    def images(self, pairs: Iterable[tuple[str, str]], pattern: str = paths.IMAGES) -> list[str]:
+        """Return the folders of decoded images, of a ``pattern``, of those (task, checkpoint) that need some."""
         return [
-            paths.IMAGES.format(task=task, checkpoint=checkpoint)
+            pattern.format(task=task, checkpoint=checkpoint)
             for task, checkpoint in pairs
             if self.needs_images(task, checkpoint)
         ]
+
+    def known_features(self, task: str, checkpoint: str) -> list[str]:
+        """Return the features of a pair's training images, where this run ranks by them: the rest is added to them."""
+        known = RANKING in self.config["select"]["measures"]
+        if not known or task not in self.tasks or checkpoint not in self.ranked():
+            return []
+        return [paths.TRAINING_FEATURES.format(task=task, checkpoint=checkpoint)]
 
     # Scores
 
@@ -295,12 +302,17 @@ class Plan:
         return [*self.measure_jobs, *self.grid_jobs]
 
     def score_inputs(
-        self, method: str, task: str, checkpoint: str, features: str = paths.FEATURES
+        self,
+        method: str,
+        task: str,
+        checkpoint: str,
+        features: str = paths.FEATURES,
+        images: str = paths.IMAGES,
     ) -> dict[str, str]:
         """Return what a method reads of a pair: feature files, or the network and its task.
 
-        ``features``: the pattern of the pair's own feature file. Names are those of
-        ``ckptrank.scores.inputs.PairFiles`` and of ``ckptrank.scores.network.NetworkFiles``.
+        ``features``, ``images``: the patterns of the pair's own feature file and of its decoded images. Names are
+        those of ``ckptrank.scores.inputs.PairFiles`` and of ``ckptrank.scores.network.NetworkFiles``.
         """
         wanted = METHODS[method].inputs
         if "network" in wanted:
@@ -308,8 +320,8 @@ class Plan:
                 "checkpoint": paths.CHECKPOINT.format(checkpoint=checkpoint),
                 "task": paths.TASK.format(task=task),
             }
-            images = self.images([(task, checkpoint)])
-            return files | ({"images": images[0]} if images else {})
+            decoded = self.images([(task, checkpoint)], images)
+            return files | ({"images": decoded[0]} if decoded else {})
         if "source_class_means" in wanted:
             viewer = self.config["references"]["domain_similarity"]["checkpoint"] or checkpoint
             files = {"features": features.format(task=task, checkpoint=viewer)}

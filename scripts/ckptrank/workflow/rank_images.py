@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    images = look(arguments.images).images
+    images = look(arguments.images).ranked
     cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
     print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
@@ -150,7 +150,7 @@ def describe_plan(
         fetched = "Nothing to fetch: all weights are here."
     device = "a GPU" if gpu else counted(cores, "core")
     return (
-        f"{fetched}\nTo do: {counted(len(checkpoints), 'checkpoint')} over {counted(images, 'image')}, about "
+        f"{fetched}\nTo do: {counted(len(checkpoints), 'checkpoint')} over {counted(images, 'training image')}, about "
         f"{roughly(max(seconds, 30))} on {device}{', fetching not counted' if missing else ''}. A broken run goes on where it was."
     )
 

@@ -44,7 +44,7 @@ class RankPlan:
     def features(self, samples: str) -> str:
         """Return the pattern of the feature files of a stage."""
         if samples == ALL:
-            return paths.FEATURES
+            return paths.TRAINING_FEATURES
         return paths.SAMPLE_FEATURES.replace("{samples}", samples)
 
     def candidates(self, task: str, samples: str) -> list[str]:

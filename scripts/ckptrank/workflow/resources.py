@@ -61,8 +61,11 @@ class JobResources:
         return memory(self.compute["worker_memory_mb"], per_input)
 
     def score_memory(self, stack: str, base: float) -> Callable[..., int]:
-        """Return the memory of a job that scores a pair: ``base``, or PyTorch's, and six times its inputs."""
-        return memory(self.compute["worker_memory_mb"] if stack == "torch" else base, 6)
+        """Return the memory of a job that scores a pair: ``base`` and four times its inputs, or PyTorch's and six.
+
+        A measure holds the features once and at most three times as much beside them.
+        """
+        return self.torch_memory(6) if stack == "torch" else memory(base, 4)
 
     def sweep_runtime(self, steps: int) -> Callable[..., int]:
         """Return the time limit of fine-tuning runs that train ``steps`` steps together.

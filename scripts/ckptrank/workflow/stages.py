@@ -17,7 +17,9 @@ _FIRST = {
     "builtin/pretrain": "Pre-training",
     "checkpoints": "Preparing checkpoints",
     "features/images": "Decoding images",
+    "features/training_images": "Decoding images",
     "features/extract": "Feature extraction",
+    "features/extract_training": "Feature extraction",
     "features/extract_source": "Feature extraction",
     "features/reference": "Reference features",
 }

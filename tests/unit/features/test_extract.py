@@ -13,11 +13,12 @@ from ckptrank.tasks.images import LabelledImages
 SPLITS = {"train": make_images(10), "test": make_images(7, seed=1)}
 
 
-def extract(network, path, batch_size=4):
+def extract(network, path, batch_size=4, splits=("train", "test"), known=None):
     extract_features(
         network,
-        SPLITS,
+        {split: SPLITS[split] for split in splits},
         path,
+        known=known,
         checkpoint="net",
         task="colours",
         attributes={"sha256": "abc"},
@@ -38,6 +39,27 @@ def test_features_and_logits_are_those_of_the_network(tmp_path):
     np.testing.assert_array_equal(features.train.read("sample_id"), np.arange(10))
     for name in ("seconds", "device", "versions", "preprocessing", "sha256"):
         assert name in features.attributes
+
+
+def test_what_a_ranking_has_passed_is_not_passed_again(tmp_path, monkeypatch):
+    network, passed = make_network(head_classes=5).eval(), []
+    known = extract(network, tmp_path / "known.h5", splits=["train"])
+    assert known.attributes["samples"] == 10
+    with pytest.raises(ValueError, match=r"known\.h5: holds no test samples"):
+        known.test.read("features")
+    read = LabelledImages.read
+    monkeypatch.setattr(
+        LabelledImages, "read", lambda self, rows, **_: (passed.append(self), read(self, rows))[1]
+    )
+    whole = extract(network, tmp_path / "whole.h5", splits=["test"], known=known)
+    assert {id(images) for images in passed} == {id(SPLITS["test"])}
+    at_once = extract(network, tmp_path / "at_once.h5")
+    for split in SPLITS:
+        for name in ("features", "logits", "labels", "sample_id"):
+            pair = (getattr(each, split).read(name) for each in (whole, at_once))
+            np.testing.assert_array_equal(*pair)
+    assert whole.attributes["samples"] == at_once.attributes["samples"] == 17
+    assert whole.attributes["seconds"] > known.attributes["seconds"]
 
 
 def test_a_network_in_training_mode_is_evaluated_all_the_same(tmp_path):

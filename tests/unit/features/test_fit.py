@@ -27,10 +27,10 @@ def folders(tmp_path):
 
 
 def test_both_splits_are_made(folders, tmp_path):
-    fit_images(*folders, tmp_path / "images/net", workers=2)
-    assert np.load(tmp_path / "images/net/train.npy").shape == (6, 8, 8, 3)
-    assert np.load(tmp_path / "images/net/test.npy").shape == (4, 8, 8, 3)
-    assert read_json(tmp_path / "images/net" / FACTS)["status"] == "ok"
+    fit_images(*folders, tmp_path / "images/net/both", workers=2)
+    assert np.load(tmp_path / "images/net/both/train.npy").shape == (6, 8, 8, 3)
+    assert np.load(tmp_path / "images/net/both/test.npy").shape == (4, 8, 8, 3)
+    assert read_json(tmp_path / "images/net/both" / FACTS)["status"] == "ok"
 
 
 def test_a_broken_checkpoint_or_task_leaves_its_reason(folders, tmp_path):
@@ -40,9 +40,15 @@ def test_a_broken_checkpoint_or_task_leaves_its_reason(folders, tmp_path):
     )
     save_failed(tmp_path / "empty", "task: no image")
     for number, pair in enumerate([(tmp_path / "broken", task), (checkpoint, tmp_path / "empty")]):
-        fit_images(*pair, tmp_path / f"images/{number}", workers=1)
-    facts = [read_json(tmp_path / f"images/{number}" / FACTS) for number in range(2)]
+        fit_images(*pair, tmp_path / f"images/{number}/both", workers=1)
+    facts = [read_json(tmp_path / f"images/{number}/both" / FACTS) for number in range(2)]
     assert [(f["status"], f["reason"]) for f in facts] == [
         ("failed", "checkpoint: no such file"),
         ("failed", "task: no image"),
     ]
+
+
+def test_a_split_may_be_made_alone(folders, tmp_path):
+    fit_images(*folders, tmp_path / "images/net/training", splits=["train"], workers=1)
+    made = sorted(path.name for path in (tmp_path / "images/net/training").iterdir())
+    assert made == [FACTS, "train.npy"]

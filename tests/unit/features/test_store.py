@@ -1,8 +1,11 @@
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
 
 from ckptrank.errors import PairFault
+from ckptrank.features import store
 from ckptrank.features.store import create_features, open_features, write_failed
 
 
@@ -65,6 +68,30 @@ def test_rows_can_be_limited_twice(tmp_path, arrays):
     np.testing.assert_array_equal(
         split.limited_to(np.array([2])).read("features"), arrays["train"][0][[4]]
     )
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4], [1, 4], [3, 0, 2], []])
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 100])
+def test_rows_are_read_by_blocks(tmp_path, monkeypatch, arrays, rows, block_rows):
+    write(tmp_path / "a.h5", arrays)
+    monkeypatch.setattr(store, "_BLOCK_BYTES", block_rows * 3 * 4)
+    rows = np.array(rows, dtype=int)
+    read = open_features(tmp_path / "a.h5").train.limited_to(rows)
+    np.testing.assert_array_equal(read.read("features"), arrays["train"][0][rows])
+    np.testing.assert_array_equal(read.read("labels"), arrays["train"][1][rows])
+    np.testing.assert_array_equal(read.read("sample_id"), rows)
+
+
+def test_reading_some_rows_holds_no_more_than_these_and_a_block(tmp_path, monkeypatch):
+    features = np.zeros((4000, 100), "float32")
+    write(tmp_path / "a.h5", {"train": (features, np.zeros(4000, int))})
+    monkeypatch.setattr(store, "_BLOCK_BYTES", features.nbytes // 20)
+    split = open_features(tmp_path / "a.h5").train.limited_to(np.arange(0, 4000, 2))
+    tracemalloc.start()
+    values = split.read("features")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert values.nbytes < peak < 1.4 * values.nbytes
 
 
 def test_a_failed_extraction_says_why(tmp_path):

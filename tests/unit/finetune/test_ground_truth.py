@@ -33,6 +33,18 @@ def test_the_highest_accuracy_wins_over_all_jobs_of_the_sweep():
     assert {s["first_epoch_loss"] for s in best["sweep"]} == {1.5}
 
 
+def test_validation_images_choose_and_test_images_judge_with_an_interval():
+    run = {"learning_rate": 1.0, "seconds": 2.0, "first_epoch_loss": 1.5, "tested": 100}
+    run |= {"accuracies": {"10": 0.97, "20": 0.9}, "validation": {"10": 0.8, "20": 0.85}}
+    best = select_best([{**PAIR, "runs": [run]}])
+    assert (best["steps"], best["accuracy"], best["validation_accuracy"]) == (20, 0.9, 0.85)
+    assert best["accuracy_low"] == pytest.approx(0.8256, abs=1e-4)  # Wilson's, by hand
+    assert best["accuracy_high"] == pytest.approx(0.9448, abs=1e-4)
+    several = select_best([{**PAIR, "runs": [{**run, "tested": None}]}])
+    assert "accuracy_low" not in several
+    assert several["validation_accuracy"] == 0.85
+
+
 def test_ties_go_to_fewer_steps_then_to_the_lower_rate():
     best = select_best([part(r3={"10": 0.7, "20": 0.7}, r2={"20": 0.7}, r1={"10": 0.7})])
     assert (best["learning_rate"], best["steps"]) == (1.0, 10)

@@ -83,6 +83,27 @@ def test_a_whole_sweep_is_its_parts_and_their_selection(tmp_path, trained):
     assert not list(tmp_path.glob(".*")), "no states are left"
 
 
+def test_a_pair_with_validation_images_trains_on_the_rest(tmp_path, trained, monkeypatch):
+    held = np.arange(24) % 4 == 0
+    loaded = Loaded(make_network(), TRAIN, TEST, 3, scratch=False, held_out=held)
+    train, test, validation = loaded.split()
+    assert (train.rows % 4).all()
+    assert (validation.rows % 4 == 0).all()
+    assert test is TEST
+    monkeypatch.setattr(module, "load_pair", lambda pair, seed: loaded)
+    runner = make_runner(tmp_path / "all.json")
+    write_whole_sweep(runner, RATES, tmp_path / "truth.json", repeats=1)
+    truth, record = (read_json(tmp_path / f"{name}.json") for name in ("truth", "all"))
+    found = [value for run in record["runs"] for value in run["validation"].values()]
+    assert truth["validation_accuracy"] == max(found)
+    assert {run["tested"] for run in record["runs"]} == {30}
+    assert truth["accuracy_low"] < truth["accuracy"] <= truth["accuracy_high"] <= 1
+    assert len(truth["repeat_accuracies"]) == 1
+    kept = Run({3: 0.5}, 1.5, 0.7, validation={3: 0.4}, tested=30)
+    FinishedRuns(tmp_path / "runs.json").keep("a", kept)
+    assert FinishedRuns(tmp_path / "runs.json").find("a") == kept
+
+
 def test_a_run_tells_its_loss_over_the_first_epoch(tmp_path, trained):
     run = make_runner(tmp_path / "a.json").run(0.05, seed=1, description="a run")
     one = Runner(

@@ -43,6 +43,25 @@ def test_it_learns_and_reports_every_budget():
     assert accuracies[20] > 0.9
 
 
+def test_validation_images_are_tested_beside_and_change_nothing(tmp_path, monkeypatch):
+    validated, other = {}, make_images(9, seed=2)
+    accuracies = run(validation=other, validated=validated)
+    assert accuracies == run()
+    assert validated == run(test=other)
+    path = tmp_path / "state.pt"
+    monkeypatch.setattr(resume, "SAVE_EVERY_SECONDS", 0)
+
+    def stop(step):
+        if step == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(validation=other, resume_path=path, watch=stop)
+    resumed = {}
+    run(validation=other, validated=resumed, resume_path=path)
+    assert resumed == validated
+
+
 def test_a_budget_read_on_the_way_equals_a_run_of_that_length():
     assert run()[5] == run(budgets=[5])[5]
 

@@ -1,6 +1,7 @@
 """A script runs in a fork as it would run by itself, and ends with whoever asked for it."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,3 +147,6 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path):
         [sys.executable, "-c", starter], capture_output=True, text=True, check=True
     ).stdout.strip()
     wait_for(lambda: outcome(prefix, write(tmp_path, FORKED))[1] == "False\n")
+    address = Path(shlex.split(prefix)[-2])
+    assert address.name == "socket"
+    wait_for(lambda: not address.parent.exists())

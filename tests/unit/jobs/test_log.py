@@ -1,3 +1,5 @@
+import errno
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -5,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ckptrank.jobs import log as module
 from ckptrank.jobs.costs import find_logs, read_job_costs
-from ckptrank.jobs.log import progress, run_job
+from ckptrank.jobs.log import progress, run_job, tell_full_disk
 
 
 @pytest.fixture
@@ -35,6 +38,45 @@ def test_an_uncaught_error_is_in_the_log_and_on_the_terminal_and_fails_the_job(j
     assert stop.value.code == 1
     assert "the culprit" in Path(job.log[0]).read_text(encoding="utf-8")
     assert "the culprit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "weights.pt"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"),
+        RuntimeError("PytorchStreamWriter failed writing file data/0: internal miniz error"),
+    ],
+)
+def test_a_full_disk_is_said_first(job, capsys, error):
+    with pytest.raises(SystemExit), run_job(job):
+        try:
+            raise error
+        except Exception as cause:
+            raise ValueError("cannot save") from cause
+    for text in (capsys.readouterr().err, Path(job.log[0]).read_text(encoding="utf-8")):
+        assert text.startswith("The disk is full")
+        assert "or a quota is reached: make room and run this again.\n" in text
+        assert "cannot save" in text
+
+
+def test_other_errors_are_not_blamed_on_the_disk():
+    assert tell_full_disk(RuntimeError("shapes differ")) == ""
+    assert tell_full_disk(FileNotFoundError(errno.ENOENT, "No such file")) == ""
+
+
+def test_a_log_on_a_full_disk_leaves_the_reason_on_the_terminal(job, capsys, monkeypatch):
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "open", lambda *_args, **_options: Full(), raising=False)
+    with pytest.raises(SystemExit), run_job(job):
+        raise KeyError("the culprit")
+    told = capsys.readouterr().err
+    assert "the culprit" in told
+    assert "The disk is full" in told
 
 
 def test_the_costs_of_finished_jobs_can_be_read_back(job, tmp_path):

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 from tests.support.measure_cases import CASES, digits
 
-from ckptrank.measures._knn import knn
+from ckptrank.measures._knn import _nearest, knn
 from ckptrank.measures._shared import gram
 from ckptrank.measures._shared.average_precision import mean_average_precision
 
@@ -83,13 +83,48 @@ def test_does_not_depend_on_the_order_of_samples():
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-def test_blocks_change_nothing(monkeypatch, multi_label):
+@pytest.mark.parametrize("tile", [7, 100, 299])
+def test_tiles_change_nothing(monkeypatch, tile, multi_label):
     features, labels = CASES["digits tall"]
     labels = np.eye(10, dtype=int)[labels] if multi_label else labels
     whole = knn(features, labels)
+    monkeypatch.setitem(knn.__globals__, "_TILE", tile)
     monkeypatch.setitem(knn.__globals__, "_BLOCK_CELLS", 2000)
     monkeypatch.setattr(gram, "_BLOCK_BYTES", 8 * 64 * 11)
     assert knn(features, labels) == whole
+
+
+@pytest.mark.parametrize("tile", [11, 64, 1000])
+def test_the_nearest_of_all_samples_are_found_from_tiles(monkeypatch, tile):
+    monkeypatch.setitem(knn.__globals__, "_TILE", tile)
+    # farther samples first, so that later tiles have nearer ones
+    samples = np.random.default_rng(0).standard_normal((230, 4)) * np.linspace(3, 0, 230)[:, None]
+    singles = samples.astype(np.float32)
+    distances, neighbours = _nearest(singles, np.square(singles).sum(axis=1, dtype=float), 9)
+    expected = np.square(samples[:, None] - samples).sum(axis=2)
+    np.fill_diagonal(expected, np.inf)
+    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :9], atol=1e-5)
+    found = np.take_along_axis(expected, neighbours, axis=1)
+    np.testing.assert_allclose(found, distances, atol=1e-5)
+
+
+@pytest.mark.parametrize("spare", [0, 2, 11])
+def test_what_single_precision_cannot_tell_apart_is_settled_in_double(monkeypatch, spare):
+    # eight samples at each of 20 places, so near to each other that single precision cannot tell them apart
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((20, 30)).repeat(8, axis=0)
+    features += 1e-4 * rng.standard_normal(features.shape)
+    labels = rng.integers(0, 3, len(features))
+    expected = slow_knn(features, labels, 3)
+    settled = []
+    for name in ("_distances_to", "_distances_to_all"):
+        function = knn.__globals__[name]
+        monkeypatch.setitem(
+            knn.__globals__, name, lambda *a, f=function, n=name: settled.append(n) or f(*a)
+        )
+    monkeypatch.setitem(knn.__globals__, "_SPARE", spare)
+    assert knn(features, labels, k=3) == pytest.approx(expected, rel=1e-12)
+    assert set(settled) == {"_distances_to" if spare == 11 else "_distances_to_all"}
 
 
 def test_several_labels_a_sample():

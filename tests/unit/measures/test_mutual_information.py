@@ -7,6 +7,7 @@ from tests.support.bounds import slow_bound
 from tests.support.measure_cases import digits
 
 from ckptrank.measures._mutual_information import _FORMS, _train, mutual_information
+from ckptrank.measures._shared import gram
 from ckptrank.measures._shared.critic import Critic
 from ckptrank.measures._shared.interpolated_bound import interpolated_bound
 from ckptrank.measures._shared.joint_critic import count_flops
@@ -189,6 +190,16 @@ def test_does_not_depend_on_scale(scale, pca_energy):
     assert mutual_information(scale * features, labels, **options) == pytest.approx(
         expected, rel=1e-9
     )
+
+
+@pytest.mark.parametrize("held_back", [0, 0.2])
+def test_samples_are_scored_by_blocks(monkeypatch, held_back):
+    features, labels = digits(300)
+    given = {"eval_features": features[200:], "eval_labels": labels[200:]} if held_back else {}
+    arguments = {"alpha": 0.5, "steps": 30, "held_back": held_back, **given}
+    whole = mutual_information(features, labels, **arguments)
+    monkeypatch.setattr(gram, "_BLOCK_BYTES", 8 * 64 * 7)
+    assert mutual_information(features, labels, **arguments) == pytest.approx(whole, rel=1e-9)
 
 
 def test_is_deterministic_for_a_seed():

@@ -49,6 +49,30 @@ def test_equals_the_bound(case, data_weight, prior_variance):
     assert score == pytest.approx(expected, rel=1e-8)
 
 
+@pytest.mark.parametrize("kept", [0, 2**30])
+def test_blocks_change_nothing(monkeypatch, kept):
+    features, labels = CASES["digits tall"]
+    whole = pactran(features.astype(np.float32), labels)
+    monkeypatch.setitem(pactran.__globals__, "_KEPT_BYTES", kept)
+    monkeypatch.setitem(pactran.__globals__, "_BLOCK_BYTES", 8 * 64 * 7)
+    assert pactran(features.astype(np.float32), labels) == pytest.approx(whole, rel=1e-9)
+
+
+def test_dimensions_of_unequal_variance_take_few_iterations_with_many_samples(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 400)
+    features = rng.standard_normal((400, 30)) + rng.standard_normal((4, 30))[labels]
+    features = 10 * features * np.arange(1, 31) ** -1.5
+    scores, iterations = [], []
+    for worth in (4, 1000):
+        monkeypatch.setitem(pactran.__globals__, "_WORTH", worth)
+        with recording() as record:
+            scores.append(pactran(features, labels))
+        iterations.append(record.notes["iterations"])
+    assert scores[0] == pytest.approx(scores[1], rel=1e-9)
+    assert iterations[0] < 0.6 * iterations[1]
+
+
 def test_wide_features_lose_nothing_to_fewer_dimensions():
     features, labels = CASES["wide"]
     expected = -bound(0.1 * features, labels, 0.1, 1.0)

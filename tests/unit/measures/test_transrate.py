@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tests.support.measure_cases import CASES
 
+from ckptrank.measures._shared import gram
 from ckptrank.measures._transrate import transrate
 
 
@@ -46,6 +47,15 @@ def test_equals_the_authors_code(case, eps):
     assert transrate(1e200 * features, labels, eps=eps, form="authors") == pytest.approx(
         expected, rel=1e-9
     )
+
+
+@pytest.mark.parametrize("form", ["pseudo_code", "authors"])
+def test_classes_are_taken_by_blocks(monkeypatch, form):
+    features, labels = CASES["digits tall"]
+    whole = transrate(features, labels % 2, form=form)
+    monkeypatch.setattr(gram, "_BLOCK_BYTES", 8 * 64 * 7)
+    monkeypatch.setitem(transrate.__globals__, "_BLOCK_BYTES", 8 * 64 * 11)
+    assert transrate(features, labels % 2, form=form) == pytest.approx(whole, rel=1e-10)
 
 
 def test_authors_form_is_hand_computed():

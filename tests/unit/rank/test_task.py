@@ -185,11 +185,14 @@ def test_tuned_accuracies_stand_beside_the_order(tmp_path):
     order = pd.DataFrame({"rank": [1, 2], "checkpoint": ["a", "b"]})
     order.reindex(columns=RANK["order"].names).to_csv(tmp_path / "order", index=False)
     pair = {"checkpoint": "a", "task": "t", "status": "ok", "reason": "", "accuracy": 0.7}
+    pair |= {"accuracy_low": 0.6, "accuracy_high": 0.8}
     write_json(tmp_path / "truth.json", pair)
     outputs = {name: str(tmp_path / name) for name in ("ranking", "json")}
     write_json(tmp_path / "facts", {"task": "t"})
     add_tuned_accuracy(tmp_path / "order", [tmp_path / "truth.json"], tmp_path / "facts", outputs)
-    assert pd.read_csv(outputs["ranking"])["tuned_accuracy"].fillna(-1).tolist() == [0.7, -1]
+    written = pd.read_csv(outputs["ranking"])
+    for column, value in (("tuned_accuracy", 0.7), ("tuned_low", 0.6), ("tuned_high", 0.8)):
+        assert written[column].fillna(-1).tolist() == [value, -1]
     said = read_json(outputs["json"])
     assert said["task"] == "t"
     assert [row["tuned_accuracy"] for row in said["checkpoints"]] == [0.7, None]

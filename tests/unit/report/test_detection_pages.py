@@ -10,6 +10,13 @@ from ckptrank.report.detection.tables import render_costs, render_precisions, re
 from ckptrank.report.kit.output import Origin
 
 LINKS = {"provenance.html": "What ran"}
+SWEEP = {
+    "learning_rates": [0.1, 0.2, 0.4],
+    "steps": [100],
+    "schedule": "step",
+    "decay_at": [0.8],
+    "decay": 0.1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +28,7 @@ def given(tmp_path_factory):
 def page(given, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     made = {"page": str(folder / "index.html"), "figures": str(folder / "figures")}
-    params = {"published": {"scenes": "VOC detection"}, "links": LINKS}
+    params = {"published": {"scenes": "VOC detection"}, "links": LINKS, "sweep": SWEEP}
     write(given, made, params, Origin("rule x", "logs/x.log", ""))
     return (folder / "index.html").read_text(encoding="utf-8")
 
@@ -45,11 +52,14 @@ def test_printed_numbers_stand_beside_whole_images_alone(given):
 
 
 def test_precisions_come_best_first_and_failures_last_with_their_reason(given):
-    table = render_precisions(read_results(given), "scenes")
+    table = render_precisions(read_results(given), "scenes", SWEEP)
     assert [row.cells[0].value for row in table.rows] == ["<c>", "<b>", "<a>", "<d>"]
     assert [column.key for column in table.columns[1:4]] == ["ap", "ap50", "ap75"]
     assert shown(table, 0, "ap") == pytest.approx(30)
     assert shown(table, 3, "reason") == "no <maps>"
+    schedule, edges = table.footnotes
+    assert "multiplied by 0.1 after 80 % of its steps" in schedule
+    assert "Scenes & things: 3 of 3 (3 at the lowest rate (0.1), 0 at the highest (0.4))." in edges
 
 
 def test_costs_are_summed(given):

@@ -17,10 +17,12 @@ from ckptrank.report.rank.answer import answer, list_some, span
 from ckptrank.report.rank.chart import render_rank_chart
 from ckptrank.report.rank.figures import MOST_ROWS, find_front, plot_pareto, plot_rank_intervals
 from ckptrank.report.rank.frames import read_ranking
-from ckptrank.report.rank.overview import render_rank_overview
+from ckptrank.report.rank.overview import FEW_TASKS, FIRST_ROWS, render_rank_overview
 from ckptrank.report.rank.tables import render_decision_table, render_losses, render_rank_matrix
 from ckptrank.report.rank.task_page import forest, render_rank_page
 from ckptrank.text import roughly, short_count
+
+DOT = '<i class="ck-dot"'
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,17 @@ def test_the_best_after_fine_tuning_is_said(checked):
     tuned = checked.ranked.head(3)
     best = checked.names()[tuned.loc[tuned["tuned_accuracy"].idxmax(), "checkpoint"]]
     assert answer(checked)["tuned"] == {"count": 3, "name": best, "accuracy": "90.0 %"}
+
+
+def test_an_accuracy_that_validation_images_did_not_choose_has_an_interval(checked):
+    low, high = (checked.ranked["tuned_accuracy"] + by for by in (-0.021, 0.02))
+    ranking = with_ranked(checked, tuned_low=low, tuned_high=high)
+    interval = "(95\xa0% interval 87.9 % to 92.0 %)"
+    assert answer(ranking)["tuned"]["accuracy"] == f"90.0 % {interval}"
+    table = render_decision_table(ranking)
+    place = [column.key for column in table.columns].index("tuned_accuracy")
+    cell = table.rows[1].cells[place]
+    assert (round(cell.low, 3), round(cell.high, 3)) == (0.879, 0.92)
 
 
 def test_agreement_counts_the_first_places(ranking):
@@ -213,6 +226,28 @@ def test_names_are_text_everywhere(checked, tmp_path):
     assert "<script" not in overview
     assert max(map(len, overview.splitlines())) < 10_000
     assert HOSTILE not in render_rank_chart(checked)
+
+
+def test_the_first_page_has_the_order_and_what_fine_tuning_found(ranking, checked):
+    def page(*rankings):
+        given = [(each, f"results/report/rank/{at}.html") for at, each in enumerate(rankings)]
+        return render_rank_overview(given, place="results/report/rank.html")
+
+    plain, tuned = page(ranking), page(checked)
+    assert "and no fine-tuning" in plain
+    assert "and no fine-tuning" not in tuned
+    best = answer(checked)["tuned"]
+    assert (
+        f"best of 3 fine-tuned to check: {html.escape(best['name'])}, {best['accuracy']}" in tuned
+    )
+    assert plain.count(DOT) == min(FIRST_ROWS, len(ranking.ranked))
+    assert DOT not in page(*[ranking] * (FEW_TASKS + 1))
+
+
+def test_what_is_cheapest_of_the_tied_is_said_of_the_tied(ranking):
+    words = [card["why"] for card in answer(ranking)["cards"] if "ewest parameters" in card["why"]]
+    assert words
+    assert all(text.endswith("of the tied") for text in words)
 
 
 def test_warnings_and_protocol_are_shown(checked, tmp_path):

@@ -54,41 +54,41 @@ def test_every_pixel_is_as_the_network_wants_it(photos, tmp_path):
     write(photos / "train/cat/2.png", 40, size=(30, 11))
     Image.new("L", (1, 1), 7).save(photos / "train/dog/0.png")
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=2)
-    images = load_images(task, "train", PREPROCESSING, tmp_path / "images/net")
+    write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=2)
+    images = load_images(task, "train", PREPROCESSING, tmp_path / "images/net/both")
     assert images.images.shape == (6, 8, 8, 3)
     assert isinstance(images.images.base, mmap.mmap)
     for row, path in enumerate(task.images("train").paths):
         expected = PREPROCESSING.fit_one(Image.open(photos / "train" / path).convert("RGB"))
         np.testing.assert_array_equal(images.images[row], expected)
-    assert len(load_images(task, "test", PREPROCESSING, tmp_path / "images/net")) == 4
+    assert len(load_images(task, "test", PREPROCESSING, tmp_path / "images/net/both")) == 4
 
 
 def test_checkpoints_that_want_the_same_share_the_file(photos, tmp_path, monkeypatch):
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/one", workers=1)
+    write_fitted(task, PREPROCESSING, tmp_path / "images/one/both", workers=1)
     monkeypatch.setattr(fitted, "_write", lambda *_: pytest.fail("decoded again"))
     other_means = change(mean=(0, 0, 0), std=(1, 1, 1))
-    write_fitted(task, other_means, tmp_path / "images/two", workers=1)
+    write_fitted(task, other_means, tmp_path / "images/two/both", workers=1)
     for split in ("train", "test"):
-        one, two = (tmp_path / f"images/{name}/{split}.npy" for name in ("one", "two"))
+        one, two = (tmp_path / f"images/{name}/both/{split}.npy" for name in ("one", "two"))
         assert one.samefile(two)
         expected = np.load(one)
         one.unlink()
-        images = load_images(task, split, other_means, tmp_path / "images/two").images
+        images = load_images(task, split, other_means, tmp_path / "images/two/both").images
         np.testing.assert_array_equal(images, expected)
 
 
 def test_where_files_cannot_be_linked_they_are_made_again(photos, tmp_path, monkeypatch):
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/one", workers=1)
+    write_fitted(task, PREPROCESSING, tmp_path / "images/one/both", workers=1)
 
     def refuse(*_arguments):
         raise PermissionError("this file system has no links")
 
     monkeypatch.setattr(fitted.os, "link", refuse)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/two", workers=1)
-    one, two = (np.load(tmp_path / f"images/{name}/train.npy") for name in ("one", "two"))
+    write_fitted(task, PREPROCESSING, tmp_path / "images/two/both", workers=1)
+    one, two = (np.load(tmp_path / f"images/{name}/both/train.npy") for name in ("one", "two"))
     np.testing.assert_array_equal(one, two)
 
 
@@ -97,29 +97,29 @@ def test_where_files_cannot_be_linked_they_are_made_again(photos, tmp_path, monk
 )
 def test_other_wishes_are_other_files(photos, tmp_path, changes):
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/one", workers=1)
-    write_fitted(task, change(**changes), tmp_path / "images/two", workers=1)
-    one, two = (tmp_path / f"images/{name}/train.npy" for name in ("one", "two"))
+    write_fitted(task, PREPROCESSING, tmp_path / "images/one/both", workers=1)
+    write_fitted(task, change(**changes), tmp_path / "images/two/both", workers=1)
+    one, two = (tmp_path / f"images/{name}/both/train.npy" for name in ("one", "two"))
     assert not one.samefile(two)
     with pytest.raises(ValueError, match="another version of the task or network"):
-        load_images(task, "train", PREPROCESSING, tmp_path / "images/two")
+        load_images(task, "train", PREPROCESSING, tmp_path / "images/two/both")
 
 
 def test_images_of_an_earlier_version_of_the_task_are_not_shared(photos, tmp_path):
-    write_fitted(prepare(photos, tmp_path), PREPROCESSING, tmp_path / "images/one", workers=1)
+    write_fitted(prepare(photos, tmp_path), PREPROCESSING, tmp_path / "images/one/both", workers=1)
     write(photos / "train/cat/0.png", 99)
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/two", workers=1)
-    one, two = (tmp_path / f"images/{name}/train.npy" for name in ("one", "two"))
+    write_fitted(task, PREPROCESSING, tmp_path / "images/two/both", workers=1)
+    one, two = (tmp_path / f"images/{name}/both/train.npy" for name in ("one", "two"))
     assert not one.samefile(two)
     with pytest.raises(ValueError, match="another version of the task"):
-        load_images(task, "train", PREPROCESSING, tmp_path / "images/one")
+        load_images(task, "train", PREPROCESSING, tmp_path / "images/one/both")
 
 
 def test_arrays_of_another_size_are_fitted_too(tmp_path):
     task = prepare_arrays(tmp_path, (9, 7))
-    write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=1)
-    images = load_images(task, "train", PREPROCESSING, tmp_path / "images/net").images
+    write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=1)
+    images = load_images(task, "train", PREPROCESSING, tmp_path / "images/net/both").images
     np.testing.assert_array_equal(images, PREPROCESSING.fit(task.images("train")))
 
 
@@ -127,10 +127,29 @@ def test_arrays_of_the_right_size_are_mapped_as_they_are(tmp_path):
     task, fits = prepare_arrays(tmp_path, (8, 8)), change(crop=1.0)
     images = load_images(task, "test", fits).images
     np.testing.assert_array_equal(images, task.images("test"))
-    write_fitted(task, fits, tmp_path / "images/net", workers=1)
-    assert [path.name for path in (tmp_path / "images/net").iterdir()] == [FACTS]
-    images = load_images(task, "test", fits, tmp_path / "images/net").images
+    write_fitted(task, fits, tmp_path / "images/net/both", workers=1)
+    assert [path.name for path in (tmp_path / "images/net/both").iterdir()] == [FACTS]
+    images = load_images(task, "test", fits, tmp_path / "images/net/both").images
     np.testing.assert_array_equal(images, task.images("test"))
+
+
+def test_what_a_ranking_reads_is_made_alone_and_shared_later(photos, tmp_path):
+    task, (one, both) = prepare(photos, tmp_path), (tmp_path / "images/net" / use for use in "ab")
+    write_fitted(task, PREPROCESSING, one, workers=1, splits=["train"])
+    with pytest.raises(ValueError, match="holds no test images"):
+        load_images(task, "test", PREPROCESSING, one)
+    write_fitted(task, PREPROCESSING, both, workers=1)
+    assert (one / "train.npy").samefile(both / "train.npy")
+    assert load_images(task, "test", PREPROCESSING, both).images.shape == (4, 8, 8, 3)
+
+
+def test_an_unreadable_test_image_spoils_the_test_images_alone(photos, tmp_path):
+    (photos / "test/cat/1.png").write_bytes(b"no image")
+    task, (one, both) = prepare(photos, tmp_path), (tmp_path / "images/net" / use for use in "ab")
+    write_fitted(task, PREPROCESSING, one, workers=1, splits=["train"])
+    assert load_images(task, "train", PREPROCESSING, one).images.shape == (6, 8, 8, 3)
+    with pytest.raises(PairFault, match="1 unreadable test images"):
+        write_fitted(task, PREPROCESSING, both, workers=1)
 
 
 def test_images_that_nobody_asked_for_are_a_fault_of_the_workflow(photos, tmp_path):
@@ -144,7 +163,7 @@ def test_jobs_at_the_same_time_make_one_file(photos, tmp_path, monkeypatch):
         fitted, "_write", lambda *arguments: (written.append(1), write_file(*arguments))
     )
     with ThreadPoolExecutor(4) as pool:
-        folders = [tmp_path / f"images/{number}" for number in range(4)]
+        folders = [tmp_path / f"images/{number}/both" for number in range(4)]
         list(pool.map(lambda folder: write_fitted(task, PREPROCESSING, folder, 1), folders))
     assert written == [1, 1]  # one for each split
     assert len({folder.joinpath("train.npy").stat().st_ino for folder in folders}) == 1
@@ -154,25 +173,25 @@ def test_a_job_that_dies_leaves_no_half_of_a_file(photos, tmp_path, monkeypatch)
     task = prepare(photos, tmp_path)
     monkeypatch.setattr(fitted, "decode", lambda content, name: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=1)
-    assert list((tmp_path / "images/net").iterdir()) == []
+        write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=1)
+    assert list((tmp_path / "images/net/both").iterdir()) == []
 
 
 def test_an_image_that_changed_after_preparation_is_a_fault(photos, tmp_path):
     task = prepare(photos, tmp_path)
     write(photos / "train/cat/0.png", 99)
     with pytest.raises(PairFault, match=r"cat/0\.png: changed since the task was prepared"):
-        write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=1)
+        write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=1)
 
 
 def test_a_fault_is_told_to_whoever_wants_the_images(photos, tmp_path):
     task = prepare(photos, tmp_path)
-    write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=1)
-    write_failed(tmp_path / "images/net", "cat.png: gone")
-    assert [path.name for path in (tmp_path / "images/net").iterdir()] == [FACTS]
-    assert read_json(tmp_path / "images/net" / FACTS)["status"] == "failed"
+    write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=1)
+    write_failed(tmp_path / "images/net/both", "cat.png: gone")
+    assert [path.name for path in (tmp_path / "images/net/both").iterdir()] == [FACTS]
+    assert read_json(tmp_path / "images/net/both" / FACTS)["status"] == "failed"
     with pytest.raises(PairFault, match=r"cat\.png: gone"):
-        load_images(task, "train", PREPROCESSING, tmp_path / "images/net")
+        load_images(task, "train", PREPROCESSING, tmp_path / "images/net/both")
 
 
 def test_a_disk_without_room_is_told_before_it_is_full(photos, tmp_path, monkeypatch):
@@ -181,7 +200,7 @@ def test_a_disk_without_room_is_told_before_it_is_full(photos, tmp_path, monkeyp
     with pytest.raises(
         OSError, match=r"needed for the images of photos at 8 x 8 pixels, 0 MiB are free"
     ):
-        write_fitted(task, PREPROCESSING, tmp_path / "images/net", workers=1)
+        write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=1)
 
 
 class _Usage:

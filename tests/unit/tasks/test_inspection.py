@@ -1,6 +1,7 @@
 """The look at a task's images, and the prepared task on disk."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ckptrank.tasks.images import LabelledImages
 from ckptrank.tasks.inspection import inspect_task
 from ckptrank.tasks.store import open_task, save_task
 from ckptrank.tasks.task import TaskData
+from ckptrank.tasks.twins import write_twins
 
 PREPROCESSING = Preprocessing(8, (0.5,) * 3, (0.5,) * 3, "bilinear", 0.8)
 
@@ -90,9 +92,23 @@ def test_unreadable_images_are_counted_where_that_is_wanted(photos):
 
 def test_an_image_that_is_gone_is_unreadable(photos):
     task = load(photos)
-    (photos / "test/cat/0.png").unlink()
-    with pytest.raises(PairFault, match=r"test/cat/0\.png: No such file"):
+    (photos / "train/cat/0.png").unlink()
+    with pytest.raises(PairFault, match=r"train/cat/0\.png: No such file"):
         inspect_task(task)
+
+
+def test_unreadable_test_images_spoil_what_reads_test_images_alone(photos, tmp_path):
+    for image in photos.glob("test/*/*"):
+        image.write_bytes(b"no image")
+    task = prepare(photos, tmp_path)
+    assert len(task.images("train")) == len(task.labels("train")) == 6
+    assert task.labels("test").tolist() == [0, 0, 1, 1]
+    reason = r"4 unreadable test images: .*cat/0\.png.*set `on_bad_image: skip`"
+    with pytest.raises(PairFault, match=f"^task: {reason}"):
+        task.images("test")
+    assert [note for note in task.facts["warnings"] if re.match(reason, note)]
+    write_twins(task.folder, tmp_path / "twins.json")
+    assert json.loads((tmp_path / "twins.json").read_text())["test_looked_at"] == 0
 
 
 def test_a_class_that_loses_its_last_image_is_a_fault(photos):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +62,16 @@ def test_parquet_files_are_read_by_row_groups(folder):
     assert task.train_images.name(5).endswith("train-00001-of-00002.parquet, row 0")
 
 
+def test_a_split_of_validation_images(folder):
+    save(folder / "data/validation.parquet", table([9, 10, 11], [0, 1, 1], feature=NAMES))
+    task = load(folder, validation="validation")
+    assert read_all(task.train_images) == CONTENTS[:7] + CONTENTS[9:12]
+    assert task.validation.tolist() == [False] * 7 + [True] * 3
+    assert task.train_labels[task.validation].tolist() == [0, 1, 1]
+    with pytest.raises(PairFault, match="give `validation` as a fraction"):
+        load(folder, validation="validation", test_split=None, test_fraction=0.3)
+
+
 def test_the_images_are_packed_into_the_prepared_task(folder, tmp_path):
     task, findings = inspect_task(load(folder, shots=2))
     save_task(task, tmp_path / "task", findings)
@@ -73,10 +84,8 @@ def test_the_images_are_packed_into_the_prepared_task(folder, tmp_path):
 def test_an_unreadable_image_is_named_by_its_row(folder):
     broken = pa.table({"image": [{"bytes": b"no image"}, {"bytes": None}], "label": [0, 1]})
     save(folder / "data/test-00000-of-00001.parquet", broken)
-    with pytest.raises(
-        PairFault, match=r"parquet, row 0: unreadable .*row 1: 'image' holds no bytes"
-    ):
-        inspect_task(load(folder))
+    reason = inspect_task(load(folder))[1].unusable["test"]
+    assert re.search(r"parquet, row 0: unreadable .*row 1: 'image' holds no bytes", reason)
 
 
 def test_names_as_labels_and_other_columns(tmp_path):

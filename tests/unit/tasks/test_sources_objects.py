@@ -11,6 +11,7 @@ from tests.support.pictures import write
 
 from ckptrank.errors import PairFault
 from ckptrank.tasks import load_task
+from ckptrank.tasks.coco import read_annotations
 
 TRAIN = {
     "one": [("cat", 1, 1, 10, 12), ("dog", 11, 5, 20, 30)],
@@ -107,6 +108,16 @@ def test_masks_of_voc(voc):
     objects = load_voc(voc, masks=True).train_objects
     np.testing.assert_array_equal(decode(objects, 0), numbers == 1)
     np.testing.assert_array_equal(decode(objects, 1), numbers == 2)
+    for drawn, message in (
+        (numbers % 2, r"one\.xml, line 7: no pixel has its number, 2, in .*one\.png"),
+        (numbers[:9], r"one\.png: has 40 x 9 pixels, the image 40 x 30"),
+    ):
+        Image.fromarray(drawn).save(voc / "SegmentationObject/one.png")
+        with pytest.raises(PairFault, match=f"1 bad annotations: .*{message}"):
+            load_voc(voc, masks=True)
+    (voc / "SegmentationObject/one.png").unlink()
+    with pytest.raises(PairFault, match=r"one\.png: cannot be read"):
+        load_voc(voc, masks=True)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +127,7 @@ def test_masks_of_voc(voc):
         ([("cat", 5, 5, 43, 9)], r"line 3: box 4, 4 to 43, 9 is not in the image of 40 x 30"),
         ([("cat", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)], r"line 7: unknown class 'cow'"),
         ([("cat", 1, "", 5, 5)], "line 3: an object without the four numbers of a box"),
+        ([("", 1, 1, 5, 5)], "line 3: an object without a name"),
     ],
 )
 def test_bad_annotations_of_voc_are_named_by_file_and_line(voc, objects, message):
@@ -134,14 +146,43 @@ def test_bad_annotations_of_voc_are_mended_or_left_out(voc, caplog):
     assert len(task.train_images) == 1
     (note,) = task.notes
     assert note.startswith("5 bad annotations were mended or left out: ")
-    assert "two.xml: no image two" in caplog.text
+    assert "trainval.txt, line 2: no image two in" in caplog.text
     assert "none.xml, line 3: is no XML (mismatched tag)" in caplog.text
 
 
 def test_an_image_of_another_size_than_its_annotations_say(voc):
     write_xml(voc, "one", TRAIN["one"], size=(30, 40))
-    with pytest.raises(PairFault, match=r"one\.xml: says 30 x 40 pixels, the image has 40 x 30"):
+    with pytest.raises(
+        PairFault, match=r"one\.xml, line 2: says 30 x 40 pixels, the image has 40 x 30"
+    ):
         load_voc(voc)
+
+
+def test_an_image_without_annotations_and_one_that_is_no_image(voc):
+    (voc / "Annotations/none.xml").unlink()
+    (voc / "JPEGImages/three.jpg").write_bytes(b"?")
+    with pytest.raises(
+        PairFault, match=r"2 bad annotations: .*trainval\.txt, line 3: no such file"
+    ):
+        load_voc(voc)
+    with pytest.raises(PairFault, match=r"test\.txt, line 1: .*three\.jpg"):
+        load_voc(voc)
+
+
+def test_what_torchvision_has_unpacked_is_used_where_it_lies(tmp_path, monkeypatch):
+    def fetch(root, year, image_set, download):
+        write_voc(root / f"VOCdevkit/VOC{year}", {image_set: TRAIN if year == "2012" else TEST})
+
+    monkeypatch.setattr("torchvision.datasets.VOCDetection", fetch)
+    said = {"train": "VOC2012/train", "test": "VOC2007/test"}
+    task = load_voc(tmp_path / "VOCdevkit", download=True, **said)
+    assert (len(task.train_labels), len(task.test_labels)) == (3, 1)
+    monkeypatch.setattr("torchvision.datasets.VOCDetection", None)
+    for again in (
+        load_voc(tmp_path / "VOCdevkit", download=True, **said),
+        load_voc(tmp_path / "VOCdevkit", **said),
+    ):
+        assert again.train_images.paths == task.train_images.paths
 
 
 def test_a_folder_without_the_layout(tmp_path):
@@ -180,26 +221,38 @@ def test_masks_are_none_where_an_object_lacks_one(coco):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"category_id": 3}, "annotation 100: unknown category 3"),
-        ({"image_id": 9}, "annotation 100: of no image: there is none with the id 9"),
-        ({"bbox": [2, 2, 0, 5]}, "annotation 100: box 2, 2 to 2, 7 has no area"),
-        ({"bbox": [-4, 2, 9, 5]}, "annotation 100: box -4, 2 to 5, 7 is not in the image"),
-        ({"bbox": [1, 2, 3]}, "annotation 100: a `bbox` of four numbers is missing"),
+        ({"category_id": 3}, "line 1, annotation 100: unknown category 3"),
+        ({"image_id": 9}, "line 1, annotation 100: of no image: there is none with the id 9"),
+        ({"bbox": [2, 2, 0, 5]}, "line 1, annotation 100: box 2, 2 to 2, 7 has no area"),
+        ({"bbox": [-4, 2, 9, 5]}, "line 1, annotation 100: box -4, 2 to 5, 7 is not in the image"),
+        ({"bbox": [1, 2, 3]}, "line 1, annotation 100: a `bbox` of four numbers is missing"),
         (
             {"segmentation": [[1, 2, 3, 4]]},
-            "annotation 100: cannot read its segmentation .a polygon needs three points",
+            "line 1, annotation 100: cannot read its segmentation .a polygon needs three points",
         ),
         (
             {"segmentation": {"size": [3, 4], "counts": [12]}},
-            "annotation 100: cannot read its segmentation .of an image of",
+            "line 1, annotation 100: cannot read its segmentation .of an image of",
         ),
         (
             {"segmentation": {"size": [30, 40], "counts": [12]}},
-            "annotation 100: cannot read its segmentation .its runs do not fill",
+            "line 1, annotation 100: cannot read its segmentation .its runs do not fill",
+        ),
+        (
+            {"segmentation": {"size": [30, 40], "counts": "Q1"}},
+            "line 1, annotation 100: cannot read its segmentation .Invalid RLE mask",
+        ),
+        (
+            {"segmentation": {"size": [30, 40], "counts": [-5, 1205]}},
+            "line 1, annotation 100: cannot read its segmentation",
+        ),
+        (
+            {"segmentation": [[1, "a", 3, 4, 5, 6]]},
+            "line 1, annotation 100: cannot read its segmentation",
         ),
     ],
 )
-def test_bad_annotations_of_coco_are_named_by_file_and_id(coco, change, message):
+def test_bad_annotations_of_coco_are_named_by_file_line_and_id(coco, change, message):
     content = json.loads(coco.read_text())
     content["annotations"][0] |= change
     coco.write_text(json.dumps(content))
@@ -209,7 +262,7 @@ def test_bad_annotations_of_coco_are_named_by_file_and_id(coco, change, message)
 
 def test_a_missing_image_is_named_and_can_be_left_out(coco):
     (coco.parent / "b.png").unlink()
-    with pytest.raises(PairFault, match=r"train\.json, image 1: no such file: .*b\.png"):
+    with pytest.raises(PairFault, match=r"train\.json, line 1, image 1: no such file: .*b\.png"):
         load_coco(coco, test_path=str(coco))
     task = load_coco(coco, test_path=str(coco), on_bad_annotation="skip")
     assert task.train_images.paths == ("a.png", "c.png")
@@ -231,6 +284,40 @@ def test_how_the_test_set_is_given(coco):
         load_coco(coco)
     with pytest.raises(PairFault, match="`test_images` without `test_path`"):
         load_coco(coco, test_fraction=0.5, test_images=str(coco.parent))
+
+
+def test_lines_of_a_file_that_has_many(coco):
+    content = json.loads(coco.read_text())
+    content["info"] = {"annotations": [1, 2], "text": 'a "[{'}
+    content["annotations"][1]["bbox"] = [1, 1, 0, 0]
+    text = json.dumps(dict(sorted(content.items(), reverse=True)), indent=1)
+    coco.write_text(text)
+    found = read_annotations(coco)
+    for key in ("images", "annotations", "categories"):
+        assert [entry for _, entry in found[key]] == content[key]
+        for line, entry in found[key]:
+            lines = text.splitlines()[line - 1 :]
+            assert json.JSONDecoder().raw_decode("\n".join(lines).lstrip())[0] == entry
+    line = found["annotations"][1][0]
+    with pytest.raises(PairFault, match=f"line {line}, annotation 101: box .* has no area"):
+        load_coco(coco, test_path=str(coco))
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("images", {"id": 1}, "line 1, image 1: another image has this id"),
+        ("images", {"file_name": None}, "line 1, image 0: has no `id` and `file_name`"),
+        ("categories", {"name": None}, "line 1: a category without `id` and `name`"),
+    ],
+)
+def test_entries_of_coco_that_lack_what_they_need(coco, key, change, message):
+    content = json.loads(coco.read_text())
+    changed = content[key][0] | change
+    content[key][0] = {name: value for name, value in changed.items() if value is not None}
+    coco.write_text(json.dumps(content))
+    with pytest.raises(PairFault, match=f"train.json, {message}"):
+        load_coco(coco, test_path=str(coco))
 
 
 # Cityscapes
@@ -256,3 +343,9 @@ def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_
     path.unlink()
     with pytest.raises(PairFault, match=r"a_gtFine_instanceIds\.png: cannot be read"):
         load_task({"source": "cityscapes", "path": str(tmp_path)})
+    Image.fromarray(numbers[:9]).save(path)
+    with pytest.raises(PairFault, match=r"instanceIds\.png: has 30 x 9 pixels, the image 30 x 20"):
+        load_task({"source": "cityscapes", "path": str(tmp_path)})
+    empty = tmp_path / "empty"
+    with pytest.raises(PairFault):
+        load_task({"source": "cityscapes", "path": str(empty)})

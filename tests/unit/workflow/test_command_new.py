@@ -10,6 +10,7 @@ from tests.support.configs import DEFAULTS
 
 from ckptrank.cli import main
 from ckptrank.workflow.config import complete_config
+from ckptrank.workflow.new import look
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,6 +36,7 @@ def test_one_folder_of_classes(tmp_path, capsys):
     assert config["select"]["tasks"] == ["My_pets_2026"]
     task = config["tasks"]["My_pets_2026"]
     assert (task["source"], task["path"], task["test_fraction"]) == ("folder", str(images), 0.2)
+    assert task["validation"] == 0.2
     assert len(config["groups"]["candidates"]["checkpoints"]) == 10
     told = capsys.readouterr().out
     for text in (told, file.read_text()):
@@ -53,7 +55,25 @@ def test_a_folder_that_is_split_already(tmp_path):
     text = (tmp_path / "run" / "config.yaml").read_text()
     assert "40 train + 3 test images" in text
     assert "no test image of 'iris'" in text
-    assert "test_fraction" not in read(tmp_path / "run" / "config.yaml")["tasks"]["flowers"]
+    task = read(tmp_path / "run" / "config.yaml")["tasks"]["flowers"]
+    assert "test_fraction" not in task
+    assert task["validation"] == 0.2
+
+
+def test_a_validation_set_beside_a_test_set_is_to_choose_settings_by(tmp_path, capsys):
+    images = tmp_path / "flowers"
+    for split in ("train", "Val", "test"):
+        make_images(images / split, rose=20, iris=5)
+    assert main(["new", str(tmp_path / "run"), "--images", str(images)]) == 0
+    assert "25 train + 25 test + 25 validation images" in capsys.readouterr().out
+    assert look(str(images)).ranked == 50
+    assert read(tmp_path / "run" / "config.yaml")["tasks"]["flowers"]["validation"] == "Val"
+
+
+def test_few_images_are_not_divided_further(tmp_path):
+    images = make_images(tmp_path / "photos", a=9, b=9)
+    main(["new", str(tmp_path / "run"), "--images", str(images)])
+    assert "validation" not in read(tmp_path / "run" / "config.yaml")["tasks"]["photos"]
 
 
 def test_a_validation_set_is_the_test_set_and_empty_folders_are_told(tmp_path, capsys):

@@ -66,7 +66,7 @@ def test_it_says_first_what_it_will_fetch_and_how_long_it_will_take(
     assert "Wrote photos_ranked/config.yaml" in told
     assert "To fetch: the weights of 9 checkpoints, about 722 MB." in told
     assert "1 are here already" in told
-    assert "10 checkpoints over 24 images, about " in told
+    assert "10 checkpoints over 20 training images, about " in told
 
 
 def test_the_second_time_takes_the_config_as_it_stands(photos, tmp_path, started, capsys):

@@ -4,19 +4,19 @@ import pytest
 
 from ckptrank.networks.defaults import BATCH_SIZE
 from ckptrank.tasks.builtin import TASKS
+from ckptrank.workflow.detector_costs import SECONDS, count_work
 from ckptrank.workflow.estimate import (
-    BUILTIN_TASKS,
     CPU_SPEED,
     FORK_SECONDS,
     GPU_SPEED,
     JOB_SECONDS,
     START_SECONDS,
     STEP_SECONDS,
-    USUAL_BUILTIN_GFLOPS,
     Plan,
     estimate,
     format_estimate,
 )
+from ckptrank.workflow.known_sizes import BUILTIN_TASKS, USUAL_BUILTIN_GFLOPS
 
 SWEEP = {
     "learning_rates": [0.01, 0.1],
@@ -128,9 +128,10 @@ def test_cards_that_are_there_replace_the_tables(tmp_path):
         "head_classes": 16,
         "forward_flops": 1e9,
         "parameters": 1e6,
+        "preprocessing": {"size": 128},
     }
     write(tmp_path / "resources/checkpoints/a/card.json", card)
-    facts = {"status": "ok", "train_samples": 100, "test_samples": 50}
+    facts = {"status": "ok", "train_samples": 100, "test_samples": 50, "classes": ["a"]}
     write(tmp_path / "resources/tasks/flowers/task.json", facts)
     found = estimate(make_plan(), tmp_path)
     assert found.gpu_seconds["extraction"] == pytest.approx(150 * 1e9 / GPU_SPEED)
@@ -171,3 +172,109 @@ def test_sizes_of_the_built_in_tasks_are_theirs():
     assert {
         name: (task.train, task.test, len(task.classes)) for name, task in TASKS.items()
     } == BUILTIN_TASKS
+
+
+def test_images_of_another_size_and_thinner_networks_take_less(tmp_path):
+    checkpoints = {
+        "small": {"source": "timm", "model": "resnet50.a1_in1k", "preprocessing": {"size": 112}},
+        "thin": {
+            "source": "file",
+            "architecture": "mobilenetv1_100",
+            "arguments": {"channel_multiplier": 0.5},
+        },
+        "drawn": {"source": "builtin", "run": "deep", "size": 96},
+    }
+    plan = make_plan(
+        checkpoints=checkpoints,
+        ranked=list(checkpoints),
+        pretraining={"deep": {"steps": 10, "architecture": "resnet_deep"}},
+    )
+    gflop = 8.2 / 4 + 1.2 / 4 + 9 * 0.0128
+    found = estimate(plan, tmp_path).gpu_seconds["extraction"]
+    assert found == pytest.approx(8189 * gflop * 1e9 / GPU_SPEED)
+
+
+DETECTOR = {"head": "fcos", "strides": [8, 16], "channels": 32, "min_size": 96, "max_size": 96}
+
+
+def make_detection(**changes):
+    return make_plan(
+        tasks={"scenes": {"source": "builtin", "name": "scenes", "train": 40, "test": 10}},
+        checkpoints={"a": {"source": "builtin", "run": "r", "size": 32}},
+        measures=[("lfc", 1, 0), ("nleep", 2, 0)],
+        sweep=SWEEP | {"repeats": 0},
+        gpu=False,
+        detectors={"scenes": DETECTOR},
+        views=["images", "objects"],
+        **changes,
+    )
+
+
+def describe_detector():
+    backbone = 9 * USUAL_BUILTIN_GFLOPS * 1e9
+    return count_work(DETECTOR, (96, 96), backbone=backbone, dimension=128, classes=8)
+
+
+def test_detectors_by_hand(tmp_path):
+    found = estimate(make_detection(), tmp_path)
+    work, (training, testing) = describe_detector(), SECONDS["fcos"]
+    train = 200 * (10 * (3 * work.train_flops / CPU_SPEED + training) + STEP_SECONDS)
+    test = 4 * 10 * (work.test_flops / CPU_SPEED + testing)
+    seconds = found.cpu_seconds
+    assert seconds["fine-tuning"] == pytest.approx(train + test)
+    forward = USUAL_BUILTIN_GFLOPS * 1e9 / CPU_SPEED
+    assert seconds["extraction"] == pytest.approx(50 * forward)
+    assert seconds["extraction of objects"] == pytest.approx(50 * 9 * forward)
+    samples = 40 + 3 * 40  # an image has three objects, until they are counted
+    assert seconds["measures of features"] == pytest.approx(samples * 3 * 1.125e-4)
+    # A task, a checkpoint, two passes, two methods on two views, two runs and their best, the tables.
+    assert sum(found.jobs.values()) == 1 + 1 + 2 + 4 + 3 + 1
+    text = format_estimate(found)
+    assert "scenes: 1 detector, each 200 steps of 10 images at 3 passes and 4 x 10 test" in text
+    assert f"trained: {work.train_flops / 1e9:.3g} to" in text
+
+
+def test_of_one_view_the_other_is_not_made(tmp_path):
+    plan = make_detection()
+    plan.views = ["objects"]
+    found = estimate(plan, tmp_path)
+    assert "extraction" not in found.cpu_seconds
+    assert found.cpu_seconds["measures of features"] == pytest.approx(120 * 3 * 1.125e-4)
+
+
+def test_what_earlier_runs_of_detectors_measured(tmp_path):
+    run = {"accuracies": {"50": 0.1, "100": 0.2}, "seconds": 10.0}
+    said = {"status": "ok", "device": "AMD EPYC", "checkpoint": "a", "task": "scenes"}
+    write(tmp_path / "results/detection/finetune/scenes/a/0.1.json", {**said, "runs": [run]})
+    write(tmp_path / "results/finetune/scenes/a/0.1.json", {**said, "runs": [run | {"seconds": 9}]})
+    scores = {"lfc": {"status": "ok", "seconds": 0.4}}
+    for view, seconds in (("images", 0.4), ("objects", 1.2)):
+        scores = {"lfc": {"status": "ok", "seconds": seconds}}
+        write(
+            tmp_path / f"results/detection/scores/{view}/lfc/scenes.json",
+            {"task": "scenes", "pairs": [{"checkpoint": "a", "scores": scores}]},
+        )
+    found = estimate(make_detection(), tmp_path)
+    assert found.cpu_seconds["fine-tuning"] == pytest.approx(20.0)
+    assert found.cpu_seconds["measures of features"] == pytest.approx(3 * 1.6)
+    assert found.cpu_seconds["extraction"] == pytest.approx(
+        50 * USUAL_BUILTIN_GFLOPS * 1e9 / CPU_SPEED
+    )
+
+
+@pytest.mark.parametrize(
+    ("definition", "images", "gigabytes"),
+    [
+        ({"source": "voc", "train": ["VOC2007/trainval", "VOC2012/trainval"],
+          "test": "VOC2007/test"}, 5011 + 11540 + 4952, 3.0),
+        ({"source": "cityscapes"}, 3475, 0),
+        ({"source": "coco"}, 3000, 0),
+    ],
+)  # fmt: skip
+def test_sizes_of_sets_with_boxes(tmp_path, definition, images, gigabytes):
+    plan = make_detection()
+    plan.tasks = {"scenes": definition}
+    found = estimate(plan, tmp_path)
+    forward = USUAL_BUILTIN_GFLOPS * 1e9 / CPU_SPEED
+    assert found.cpu_seconds["extraction"] == pytest.approx(images * forward)
+    assert found.disk_gb["data sets"] == pytest.approx(gigabytes)

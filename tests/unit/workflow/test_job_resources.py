@@ -53,7 +53,7 @@ def test_jobs_that_start_pytorch_have_its_memory(files):
     resources = make()
     assert resources.torch_memory()(None, input=files, attempt=1) == 1502
     assert resources.score_memory("torch", 600)(None, input=files, attempt=1) == 1512
-    assert resources.score_memory("measures", 600)(None, input=files, attempt=1) == 612
+    assert resources.score_memory("measures", 600)(None, input=files, attempt=1) == 608
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,16 @@ def test_names_in_a_constraint_stand_for_themselves():
 def test_images_are_decoded_where_they_may_not_have_the_networks_size(task, checkpoint, needed):
     plan = Plan({"tasks": {"t": task}, "checkpoints": {"c": checkpoint}})
     assert plan.needs_images("t", "c") is needed
-    assert plan.images([("t", "c")]) == ["<resources>/images/t/c"] * needed
+    assert plan.images([("t", "c")]) == ["<resources>/images/t/c/both"] * needed
     files = plan.score_inputs("lgc", "t", "c")
-    assert files.get("images") == ("<resources>/images/t/c" if needed else None)
+    assert files.get("images") == ("<resources>/images/t/c/both" if needed else None)
+
+
+def test_features_of_training_images_are_taken_over_where_the_run_ranks_by_them():
+    config = complete_config(load("presets/smoke.yaml"), DEFAULTS, None)
+    task, checkpoint = config["select"]["tasks"][0], Plan(config).ranked()[0]
+    assert Plan(config).known_features(task, checkpoint) == []
+    config["select"]["measures"].append("ranking")
+    known = [f"<results>/training_features/{task}/{checkpoint}.h5"]
+    assert Plan(config).known_features(task, checkpoint) == known
+    assert Plan(config).known_features("another", checkpoint) == []

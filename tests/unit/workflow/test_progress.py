@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_progress import LINE_SECONDS, LogHandler
+from snakemake_logger_plugin_progress import LINE_SECONDS, LogHandler, describe_error
 from snakemake_logger_plugin_progress.estimate import Progress
 
 STAGES = {"finetune": "Fine-tuning sweep"}
@@ -133,6 +133,30 @@ def test_elsewhere_lines_are_few_and_errors_whole(monkeypatch):
     assert lines[2].startswith("0 of 1 job · Fine-tuning sweep")
     assert lines[3].startswith("1 of 1 job done in")
     assert len(lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "room", "reason"),
+    [
+        ("", 0, "The log has no end: the disk is full."),
+        (
+            "step 3 of 10\n",
+            10**9,
+            "The log has no end: it was killed, most often for want of memory.",
+        ),
+        ('Traceback\njob: {"rule": "finetune"}\n', 10**9, ""),
+    ],
+)
+def test_a_failed_job_whose_log_has_no_end_says_why(tmp_path, monkeypatch, content, room, reason):
+    log = tmp_path / LOG
+    log.parent.mkdir(parents=True)
+    log.write_text(content)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=room))
+    text = f"Error in rule finetune:\n    message: None\n    log: {log}"
+    told = describe_error(text, [str(log), str(tmp_path / "other.log")])
+    expected = f"Error in rule finetune:\n    log: {log}"
+    assert told == (f"{expected}\n    {reason}" if reason else expected)
+    assert "None" in describe_error("    message: None of them\n", [])
 
 
 def test_nothing_to_do_is_said(monkeypatch):

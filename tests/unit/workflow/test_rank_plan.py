@@ -46,7 +46,7 @@ def test_the_files_of_the_stages_can_be_told_apart(rank):
     assert len(files["scores"]) == 3 * (4 + 2)
     assert len(files["features"]) == 4 + 2
     assert files["features"][0] == f"<results>/rank/features/5/{TASK}/{ALL[0]}.h5"
-    assert files["features"][4] == f"<results>/features/{TASK}/{ALL[0]}.h5"
+    assert files["features"][4] == f"<results>/training_features/{TASK}/{ALL[0]}.h5"
     assert rank.candidates_of_stages(TASK) == {"5": ALL, "all": ALL[:2]}
     assert files["scores"][12] == f"<results>/rank/scores/all/logme/{TASK}/{ALL[0]}.json"
 
@@ -60,7 +60,7 @@ def test_the_first_of_an_order_are_tuned_and_the_unranked_never(rank, tmp_path):
 def test_the_first_two_are_compared_where_they_saw_all_samples(rank, tmp_path):
     order = tmp_path / "order.csv"
     order.write_text("rank,checkpoint,stage\n1,a,all\n2,b,all\n3,c,all\n4,d,5\n,broken,all\n")
-    files = [f"<results>/features/{TASK}/{name}.h5" for name in "ab"]
+    files = [f"<results>/training_features/{TASK}/{name}.h5" for name in "ab"]
     assert rank.features_of_first(TASK, order) == files
     order.write_text("rank,checkpoint,stage\n1,a,all\n2,d,5\n")
     assert rank.features_of_first(TASK, order) == files[:1]

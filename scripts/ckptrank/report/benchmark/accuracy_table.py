@@ -5,7 +5,7 @@ import pandas as pd
 from ckptrank.evaluation.tables import in_group, in_stages, titles
 from ckptrank.report.kit import theme
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
-from ckptrank.text import one_decimal
+from ckptrank.text import is_number, listed, one_decimal
 
 _KINDS = (*theme.KIND_TITLES,)
 
@@ -68,10 +68,22 @@ def render_accuracy_table(
             caption=(
                 "The ground truth: best test accuracy of each checkpoint after fine-tuning all of its "
                 "weights, over the sweep of learning rates and step budgets, in percent. ± is the "
-                "standard deviation over the best run and its repeats under other seeds. Best in "
-                "bold, second best underlined."
+                "standard deviation over the best run and its repeats under other seeds. "
+                + _say_chosen(ground_truth, names)
+                + "Best in bold, second best underlined."
             ),
         )
+    )
+
+
+def _say_chosen(ground_truth: pd.DataFrame, names: dict[str, str]) -> str:
+    """Say which tasks have validation images, by which the best setting was chosen."""
+    chosen = ground_truth.loc[ground_truth["validation_accuracy"].notna(), "task"].unique()
+    if not len(chosen):
+        return ""
+    return (
+        f"Of {listed([names[task] for task in chosen])} validation images chose the best setting, which the test images "
+        "then judged. "
     )
 
 
@@ -81,4 +93,7 @@ def _accuracy_cell(truth: pd.DataFrame, checkpoint: str, task: str) -> Cell:
     row = truth.loc[(checkpoint, task)]
     if row["status"] != "ok":
         return Cell(None, text="failed", note=row["reason"])
-    return Cell(100 * row["accuracy"], spread=100 * row["noise_sd"])
+    low, high = 100 * row["accuracy_low"], 100 * row["accuracy_high"]
+    note = f"95\xa0% interval for the draw of the test images: {low:.1f} to {high:.1f}"
+    judged = is_number(row["accuracy_low"])
+    return Cell(100 * row["accuracy"], spread=100 * row["noise_sd"], note=note if judged else "")

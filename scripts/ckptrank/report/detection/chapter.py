@@ -97,7 +97,7 @@ def _render_task(
 ) -> dict:
     tables = [
         render_ranking(results, task, params["published"].get(task)),
-        render_precisions(results, task),
+        render_precisions(results, task, params["sweep"]),
         render_scores(results, task),
     ]
     svg, pdf = figures / f"{task}.svg", figures / f"{task}.pdf"

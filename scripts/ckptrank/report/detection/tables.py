@@ -1,11 +1,12 @@
 """The chapter's tables: the paper's Table 11 in miniature, precisions, scores, and what was spent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
 from ckptrank.published.neucrab import read_detection
 from ckptrank.report.detection.frames import VIEWS, Results
+from ckptrank.report.kit.sweep_notes import describe_edges, describe_schedule
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.text import fixed, is_number, one_decimal, significant
 
@@ -92,8 +93,11 @@ def _find_printed(paper: pd.DataFrame, view: str, title: str, metric: str) -> Ce
     return Cell(100 * value if metric == "recall_at_1" else value)
 
 
-def render_precisions(results: Results, task: str) -> Table:
-    """Return what each fine-tuned checkpoint reaches on a task, the best first, with its costs."""
+def render_precisions(results: Results, task: str, sweep: Mapping) -> Table:
+    """Return what each fine-tuned checkpoint reaches on a task, the best first, with its costs.
+
+    ``sweep``: the config's entry, of which the footnotes tell the schedule and the edges.
+    """
     rows = results.of_task(task)
     shown = [name for name in QUALITIES if rows[name].notna().any()]
     columns = [Column("checkpoint", "Checkpoint", numeric=False)]
@@ -123,6 +127,10 @@ def render_precisions(results: Results, task: str) -> Table:
         tuple(columns),
         tuple(listed),
         f"Percent on the test images; {head}, the best run of its sweep.",
+        footnotes=(
+            describe_schedule(sweep),
+            describe_edges(rows, {task: results.task_titles[task]}, sweep),
+        ),
     )
     return mark_best(table)
 

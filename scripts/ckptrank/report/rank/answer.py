@@ -86,11 +86,14 @@ def _agreement(ranking: Ranking, checkpoint: str) -> str:
 
 def _best_tuned(ranked: pd.DataFrame, names: dict[str, str]) -> dict | str:
     """Return the best of those that the run fine-tuned to check its order; empty without any."""
-    tuned = ranked.set_index("checkpoint")["tuned_accuracy"].dropna()
+    tuned = ranked[ranked["tuned_accuracy"].notna()]
     if tuned.empty:
         return ""
-    best = tuned.idxmax()
-    return {"count": len(tuned), "name": names[best], "accuracy": percent(tuned[best])}
+    best = tuned.loc[tuned["tuned_accuracy"].idxmax()]
+    said = percent(best["tuned_accuracy"])
+    if is_number(best["tuned_low"]):
+        said += f" (95\xa0% interval {percent(best['tuned_low'])} to {percent(best['tuned_high'])})"
+    return {"count": len(tuned), "name": names[best["checkpoint"]], "accuracy": said}
 
 
 def _tuning(candidates: pd.Series, first: float) -> str:
@@ -106,13 +109,16 @@ def _tuning(candidates: pd.Series, first: float) -> str:
 def _cards(candidates: pd.DataFrame, names: dict[str, str], advice: Mapping) -> list[dict]:
     """Return a card for what is to be taken, the first, and each candidate that something speaks for."""
     reasons: dict[str, list[str]] = {advice["take"]: ["first choice"]}
+    best_of_tied: dict[str, list[str]] = {}
     reasons.setdefault(advice["first"], ["first of the order"])
     if len(candidates) > 1:
         for words, column, higher in _REASONS:
             values = candidates.set_index("checkpoint")[column].dropna()
             if values.nunique() > 1:
                 best = values.idxmax() if higher else values.idxmin()
-                reasons.setdefault(best, []).append(words)
+                best_of_tied.setdefault(best, []).append(words)
+    for name, words in best_of_tied.items():
+        reasons.setdefault(name, []).append(f"{listed(words)} of the tied")
     rows = candidates.set_index("checkpoint")
     return [
         {

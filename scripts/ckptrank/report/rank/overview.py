@@ -1,4 +1,4 @@
-"""The first page of a rank run: a line per task."""
+"""The first page of a rank run: a line per task, and the orders of a few."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,11 @@ from ckptrank.report.kit.templating import render
 from ckptrank.report.rank.answer import answer
 from ckptrank.report.rank.facts import protocol, task_facts
 from ckptrank.report.rank.frames import Ranking, read_ranking
+from ckptrank.report.rank.task_page import forest
 from ckptrank.text import counted
+
+#: Of so many tasks at most the orders themselves stand on the first page, and so many checkpoints of each.
+FEW_TASKS, FIRST_ROWS = 3, 12
 
 
 def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> None:
@@ -32,7 +36,7 @@ def render_rank_overview(
     provenance: str = "",
     made_from: str = "",
 ) -> str:
-    """Return the first page of a rank run, a line per task.
+    """Return the first page of a rank run: a line per task, and below it the orders where there are few.
 
     ``rankings``: each with its page's path as Snakemake knows it; ``provenance``: the path of that
     page; ``place``: that of this page.
@@ -44,6 +48,8 @@ def render_rank_overview(
             "about": task_facts(ranking.facts),
             "answer": answer(ranking),
             "warnings": len(ranking.facts["warnings"]),
+            "forest": forest(ranking)[:FIRST_ROWS] if len(rankings) <= FEW_TASKS else [],
+            "more": max(0, len(ranking.ranked) - FIRST_ROWS),
         }
         for ranking, path in rankings
     ]

@@ -1,6 +1,7 @@
 """Tables of the rank job: what to decide by, every measure's ranks and scores, what failed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -9,7 +10,16 @@ from ckptrank.report.kit.marks import explain_marks, score_cell
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
 from ckptrank.report.rank.answer import list_some
 from ckptrank.report.rank.frames import Ranking
-from ckptrank.text import duration, listed, one_decimal, percent, roughly, short_count, significant
+from ckptrank.text import (
+    duration,
+    is_number,
+    listed,
+    one_decimal,
+    percent,
+    roughly,
+    short_count,
+    significant,
+)
 
 _RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples and the measures' error"
 _GAP_HELP = "Points of accuracy that it is expected to reach less than the first, 95 % interval"
@@ -44,10 +54,10 @@ def render_decision_table(ranking: Ranking) -> Table:
     if ranking.facts["error"] is not None:
         columns.append(gap)
     costs = [
-        Column("tuned_accuracy", "Tuned accuracy", show=percent, contest="cost"),
-        _cost("finetune_seconds", "Fine-tuning", roughly, "One full run on this device, estimated"),
+        Column("tuned_accuracy", "Tuned accuracy", show=percent, show_extra=percent, contest="cost"),
+        _cost("finetune_seconds", "Fine-tuning", roughly, "One run at one learning rate on this device, estimated"),
         _cost("parameters", "Parameters", short_count),
-        _cost("forward_gflops", "GFLOPs", significant, "Operations of one forward pass, in 10^9"),
+        _cost("forward_gflops", "GFLOPs", significant, "Operations of one forward pass, in 10^9, two per multiply-add: timm's tables have half"),
         Column("images_per_second", "Images/s", show=significant, contest="cost",
                help="Measured in the forward pass on this device"),
     ]  # fmt: skip
@@ -73,7 +83,7 @@ def render_decision_table(ranking: Ranking) -> Table:
             Cell("yes" if row.with_first else "no"),
             Cell(row.consensus),
             *([Cell(row.gap, row.gap_low, row.gap_high)] if gap in columns else []),
-            *(Cell(getattr(row, column.key)) for column in costs),
+            *(_decide_by(row, column.key) for column in costs),
             Cell(row.licence, text=row.licence or "not stated"),
             Cell(row.samples, note="" if row.stage == "all" else f"{row.stage} per class"),
         ]
@@ -91,6 +101,12 @@ def render_decision_table(ranking: Ranking) -> Table:
         ),
     )
     return mark_best(table)
+
+
+def _decide_by(row: Any, key: str) -> Cell:
+    if key == "tuned_accuracy" and is_number(row.tuned_low):
+        return Cell(row.tuned_accuracy, row.tuned_low, row.tuned_high)
+    return Cell(getattr(row, key))
 
 
 def _cost(key: str, title: str, show: Callable[[float], str], text: str = "") -> Column:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ckptrank.evaluation.tables import in_group, titles
 from ckptrank.text import listed
 
 # Column of the ground truth, entry of the config, its name, and how the smallest and the largest are called.
@@ -18,11 +17,7 @@ _AXES = (
 def describe_schedule(sweep: Mapping) -> str:
     """Say how the learning rate goes; ``sweep``: the config's ``schedule``, ``decay_at`` and ``decay``."""
     if sweep["schedule"] == "constant":
-        return (
-            "After the warm-up the learning rate is constant, and all step budgets are read off one run. "
-            "That is for speed, and not as in the paper: VTAB's published trainer, whose setting it takes "
-            "over, runs each budget by itself and lets the rate decay on the way (finetune.schedule: step)."
-        )
+        return "After the warm-up the learning rate is constant, and all step budgets are read off one run."
     places = listed([f"{100 * fraction:g}" for fraction in sorted(sweep["decay_at"])])
     return (
         f"Each step budget is a run of its own, whose learning rate is multiplied by {sweep['decay']:g} "
@@ -30,22 +25,13 @@ def describe_schedule(sweep: Mapping) -> str:
     )
 
 
-def describe_edges(
-    ground_truth: pd.DataFrame,
-    checkpoints: pd.DataFrame,
-    tasks: pd.DataFrame,
-    group: str,
-    sweep: Mapping,
-) -> str:
-    """Say for each task how many of a group's checkpoints are best at which edge of the ``sweep``.
+def describe_edges(ground_truth: pd.DataFrame, tasks: Mapping[str, str], sweep: Mapping) -> str:
+    """Say for each task how many of the checkpoints in the ground truth are best at which edge of the ``sweep``.
 
-    ``sweep``: the config's ``learning_rates`` and ``steps``. One with a single value has no edges; where
-    neither has two, the text says only that.
+    ``tasks``: name -> title. ``sweep``: the config's ``learning_rates`` and ``steps``. One with a single value has no
+    edges; where neither has two, the text says only that.
     """
-    members = in_group(checkpoints, group)["checkpoint"]
-    truth = ground_truth[
-        ground_truth["checkpoint"].isin(members) & (ground_truth["status"] == "ok")
-    ]
+    truth = ground_truth[ground_truth["status"] == "ok"]
     axes = [axis for axis in _AXES if len(sweep[axis[1]]) > 1]
     single = [f"one {axis[2]}" for axis in _AXES if axis not in axes]
     rest = [f"The sweep has {listed(single)}: no choice, no edge."] if single else []
@@ -53,7 +39,7 @@ def describe_edges(
         return " ".join(rest)
     counts = [
         f"{title}: {_count(truth[truth['task'] == task], axes, sweep)}"
-        for task, title in titles(tasks, "task").items()
+        for task, title in tasks.items()
     ]
     narrow = [axis[2] + "s" for axis in axes if len(sweep[axis[1]]) == 2]
     if narrow:
