@@ -109,6 +109,14 @@ def test_the_archive_is_unpacked_once_for_all(ran):
     assert len(list(unpacked.rglob("*.index"))) == len(MEMBERS)
 
 
+def test_every_page_of_the_report_is_made(ran):
+    assert "Which checkpoints are worth fine-tuning?" in read_page(
+        ran / "results/report/landing.html"
+    )
+    made = {path.stem for path in (ran / "results/report/measures").glob("*.html")}
+    assert made >= {*MEASURES, "consensus"}
+
+
 def test_the_report_has_the_papers_accuracies_beside_ours(ran):
     assert "Camelyon, paper" in read_page(ran / "results/report/accuracy/III.html")
     table = read(ran, "report/accuracy/III").set_index("checkpoint")
