@@ -59,8 +59,8 @@ demo: report ## run the built-in benchmark and write reports/report.html (7 minu
 benchmark: PRESET = presets/builtin_full.yaml
 benchmark: report ## the whole built-in benchmark, resumable; write reports/report.html (hours on 2 cores)
 
-new: $(VENV)/installed ## write a starter config for your images (IMAGES=FOLDER, RUN=folder to write to)
-	ckptrank new "$(or $(RUN),my_run)" $(if $(IMAGES),--images "$(IMAGES)")
+new: $(VENV)/installed ## write a starter config for your images (IMAGES=FOLDER, RUN=folder to write to, CHECKPOINTS=FOLDER)
+	ckptrank new "$(or $(RUN),my_run)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)")
 
 run: $(VENV)/installed ## run the workflow, or what of it is not up to date (PRESET=presets/NAME.yaml)
 	$(SNAKEMAKE)

@@ -8,12 +8,13 @@ with runs.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ckptrank.files.atomic import read_json
 from ckptrank.networks.defaults import BATCH_SIZE
 from ckptrank.text import counted, roughly
+from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.detector_costs import Work, count_work, fit
 from ckptrank.workflow.known_sizes import (
     BUILTIN_GFLOPS,
@@ -21,6 +22,7 @@ from ckptrank.workflow.known_sizes import (
     USUAL_TASK,
     Network,
     Task,
+    is_known,
     look_up,
     look_up_network,
     look_up_task,
@@ -294,11 +296,16 @@ def estimate_ranking(
 ) -> tuple[float, dict[str, float]]:
     """Return the seconds that a forward pass of all checkpoints over the images takes, and MB of each's weights.
 
-    ``checkpoints``: name -> definition. Without an earlier run below ``root`` to go by, speeds are the defaults.
+    ``checkpoints``: name -> definition. Networks that neither an earlier run below ``root`` nor a table knows are
+    counted. Without an earlier run speeds are the defaults.
     """
-    networks = {
-        name: look_up_network(Path(root), name, given, {}) for name, given in checkpoints.items()
+    root = Path(root)
+    networks = {name: look_up_network(root, name, given, {}) for name, given in checkpoints.items()}
+    unknown = {
+        name: given for name, given in checkpoints.items() if not is_known(root, name, given)
     }
+    for name, (flops, megabytes) in count_networks(unknown).items():
+        networks[name] = replace(networks[name], flops=flops, megabytes=megabytes)
     speed = GPU_SPEED if gpu else CPU_SPEED * cores
     seconds = images * sum(network.flops for network in networks.values()) / speed
     return seconds, {name: network.megabytes for name, network in networks.items()}

@@ -190,6 +190,14 @@ def look_up_network(root: Path, name: str, given: dict, pretraining: dict) -> Ne
     return Network(flops, USUAL_DIMENSION, USUAL_DIMENSION + USUAL_CLASSES, megabytes, shown)
 
 
+def is_known(root: Path, name: str, given: dict) -> bool:
+    """Whether a card or the table says how large a network is; else :func:`look_up_network` takes a usual one's size."""
+    path = root / "resources" / "checkpoints" / name / "card.json"
+    if path.exists() and read_json(path)["status"] == "ok":
+        return True
+    return any(map(str(given.get("model", given.get("architecture", ""))).startswith, GFLOPS))
+
+
 def look_up(table: dict[str, float], model: str, usual: float) -> float:
     """Return the entry of the longest beginning of a model's name that a table has."""
     names = [known for known in table if model.startswith(known)]

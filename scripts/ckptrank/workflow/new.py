@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from ckptrank.tasks.folder import SUFFIXES, find_empty, find_root, scan
 from ckptrank.tasks.layouts import find_layout
 from ckptrank.tasks.splits import find_left_out, find_split
 from ckptrank.tasks.task import listing
+from ckptrank.workflow.new_checkpoints import fill_in_checkpoints, find_checkpoints, is_told
 
 if TYPE_CHECKING:
     from ckptrank.workflow.new_objects import ObjectLook
@@ -105,6 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the images: a folder (or an archive of it) with a subfolder per class, or of Pascal VOC's layout, or an "
         "annotation file in COCO's format; default: DIR/images",
     )
+    parser.add_argument(
+        "--checkpoints",
+        metavar="FOLDER",
+        type=Path,
+        help="rank the weights in this folder, told by the names of the files, and nothing from a network",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -115,22 +123,38 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.images is None and not Path(given).exists():
         raise PairFault(f"{given}: no such folder; say where the images are with --images FOLDER")
     name = make_name(given if arguments.images else str(arguments.folder.resolve()))
-    found = write_config(target, given, name)
+    mine = None if arguments.checkpoints is None else find_checkpoints(arguments.checkpoints)
+    found = write_config(target, given, name, mine)
     print(f"Wrote {target}: look it over, then")
     for what, does in found.steps:
         print(f"  make {what} PRESET={quote(target)}{does and f'   # {does}'}")
 
 
-def write_config(target: Path, given: str, name: str) -> "Look | ObjectLook":
-    """Write the starter config of the images ``given`` as a task ``name``; print and return what they are."""
+def write_config(
+    target: Path, given: str, name: str, checkpoints: Mapping[str, dict] | None = None
+) -> "Look | ObjectLook":
+    """Write the starter config of the images ``given`` as a task ``name``; print and return what they are.
+
+    ``checkpoints``: name -> definition, in place of the starter's own.
+    """
     found = look(given)
     place = locate_images(given)
-    text = fill_in(TEMPLATE.read_text(encoding="utf-8"), target, name, place, found)
+    text = TEMPLATE.read_text(encoding="utf-8")
+    if checkpoints is not None:
+        text = fill_in_checkpoints(text, checkpoints)
+    text = fill_in(text, target, name, place, found)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     print(f"{place}: {'; '.join(found.describe())}.")
     for warning in found.warn():
         print(f"Mind: {warning}.")
+    for title, given in (checkpoints or {}).items():
+        if is_told(given):
+            print(
+                f"  {title}: {given.get('architecture', 'its config.json')} of {given['library']}"
+            )
+        else:
+            print(f"Mind: the network of {title} is not told; its entry is a comment.")
     return found
 
 
