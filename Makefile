@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark new run report zip rank unlock test lint lock clean zoo-demo detect-demo
+.PHONY: help demo benchmark new run report zip rank unlock test lint lock clean zoo-demo detect detect-demo
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
@@ -98,11 +98,15 @@ zoo-demo: $(VENV)/installed ## run the model zoo's benchmark, write reports/repo
 	$(SNAKEMAKE) $$targets $(REPORT) reports/report.html > /dev/null
 	echo "The report is in $(CURDIR)/reports/report.html"
 
-detect-demo: PRESET = presets/detect_demo.yaml
-detect-demo: $(VENV)/installed ## rank backbones for a detector on drawn scenes; write reports/detection.html
+detect: $(VENV)/installed ## fine-tune a detector on each checkpoint, judge the measures; write reports/detection.html (PRESET=)
+	[ -n "$(PRESET)" ] || { echo "Say for which images: make detect PRESET=my_run/config.yaml, as make new writes it" >&2; exit 2; }
+	mkdir -p "$(HERE)/reports"
 	$(SNAKEMAKE) detection
-	$(SNAKEMAKE) detection $(REPORT) reports/detection.html > /dev/null
-	echo "The report is in $(CURDIR)/reports/detection.html"
+	$(SNAKEMAKE) detection $(REPORT) "$(HERE)/reports/detection.html" > /dev/null
+	echo "The report is in $(HERE)/reports/detection.html"
+
+detect-demo: PRESET = presets/detect_demo.yaml
+detect-demo: detect ## the same on drawn scenes, with checkpoints that it pre-trains
 
 test: $(VENV)/installed ## run all tests
 	pytest $(PYTEST_ARGS)

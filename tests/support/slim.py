@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 import torch
+from torch import nn
 
 from ckptrank.checkpoints.slim.architectures import ARCHITECTURES
 from ckptrank.checkpoints.slim.variables import list_head, list_variables, read_state
@@ -45,17 +46,65 @@ def make_variables(name, classes=0, gain=2.0):
 
 
 def make_network(name, gain):
+    model, wanted = _build(name)
+    shapes = {variable.name: variable.shape for variable in wanted.values()}
+    _load(model, wanted, lambda variable: make_variable(variable, shapes[variable], gain))
+    return model.eval()
+
+
+def settle(name, variables):
+    """Return the variables with the moving averages of what smooth images of 32 pixels give, as training leaves them."""
+    model, wanted = _build(name)
+    _load(model, wanted, variables.get)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None  # the mean over all batches
+            layer.reset_running_stats()
+    coarse = torch.rand(32, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.inference_mode():
+        model.train()(nn.functional.interpolate(coarse, size=32, mode="bilinear"))
+    moved = {key: value.numpy() for key, value in model.state_dict().items() if "running_" in key}
+    return variables | {wanted[key].name: values for key, values in moved.items()}
+
+
+def _build(name):
     architecture = ARCHITECTURES[name]
     model = architecture.build(0)
-    wanted = list_variables(model, architecture)
-    shapes = {variable.name: variable.shape for variable in wanted.values()}
-    state = read_state(wanted, lambda variable: make_variable(variable, shapes[variable], gain))
-    missing, unexpected = model.load_state_dict(state, strict=False)
+    return model, list_variables(model, architecture)
+
+
+def _load(model, wanted, read):
+    missing, unexpected = model.load_state_dict(read_state(wanted, read), strict=False)
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
-    return model.eval()
 
 
 def make_noise(size):
     images = np.random.default_rng(0).uniform(-1, 1, (2, size, size, 3)).astype(np.float32)
     return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+
+def list_kernels(model, projection_first=True):
+    """Return the convolutions of a module of VTAB in the order of their making."""
+    kernels = [path for path, layer in model.named_modules() if isinstance(layer, nn.Conv2d)]
+    if projection_first:
+        return kernels
+    return sorted(kernels, key=lambda path: (int(path.split(".")[1]), "shortcut" in path))
+
+
+def name_module(model, projection_first=True):
+    """Return the shapes of a module's variables under the names that tf.layers gives in the order of making."""
+
+    def number(kind, count):
+        return f"module/{kind}{f'_{count}' if count else ''}"
+
+    layers = dict(model.named_modules())
+    variables = {}
+    for count, path in enumerate(list_kernels(model, projection_first)):
+        outputs, inputs, height, width = layers[path].weight.shape
+        variables[f"{number('conv2d', count)}/kernel"] = (height, width, inputs, outputs)
+    norms = [layer for layer in layers.values() if isinstance(layer, nn.BatchNorm2d)]
+    for count, layer in enumerate(norms):
+        for leaf in ("gamma", "beta", "moving_mean", "moving_variance"):
+            variables[f"{number('batch_normalization', count)}/{leaf}"] = (layer.num_features,)
+    return variables

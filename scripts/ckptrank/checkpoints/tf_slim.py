@@ -27,6 +27,8 @@ from ckptrank.networks.preprocessing import Preprocessing
 from ckptrank.networks.weights import load_into
 
 VTAB = "vtab_resnet50_v2"
+# What its modules take: 0 to 1, without regard to the aspect ratio.
+_VTAB_IMAGES = Preprocessing(224, (0.0,) * 3, (1.0,) * 3, "tensorflow", 1.0, "squash")
 # Sizes of heads with a class more than the data set has: slim's "background", which comes first.
 _WITH_BACKGROUND = {1001: "ImageNet", 5090: "iNaturalist 2017", 366: "Places365"}
 
@@ -50,7 +52,7 @@ def prepare(definition: dict, folder: Path) -> dict:
     }
     name = definition["architecture"]
     if name == VTAB:
-        model, preprocessing = _load_vtab(bundle, shapes)
+        model, preprocessing = _load_vtab(bundle, shapes, definition), _VTAB_IMAGES
         classes, classifiers = 0, []
     else:
         architecture = ARCHITECTURES[name]
@@ -89,7 +91,7 @@ def prepare(definition: dict, folder: Path) -> dict:
 def build(card: dict, folder: Path) -> Network:
     library = card["library"]
     if library["model"] == VTAB:
-        return assemble(_make_vtab(), card, folder)
+        return assemble(ResNet50V2(), card, folder)
     return assemble(ARCHITECTURES[library["model"]].build(library["classes"]), card, folder)
 
 
@@ -128,36 +130,35 @@ def _load_slim(
     model = architecture.build(stored - dropped)
     wanted = list_variables(model, architecture) | head
     check_variables(wanted, shapes, architecture, f"{bundle.prefix}.index")
-    state = read_state(wanted, _reader(bundle, AVERAGE if definition.get("averages") else ""))
+    state = read_state(wanted, _reader(bundle, definition))
     for key in head:
         state[key] = state[key][dropped:]
     load_into(model, state, bundle.prefix)
     return model, stored - dropped
 
 
-def _make_vtab() -> ResNet50V2:
+def _load_vtab(
+    bundle: Bundle, shapes: Mapping[str, tuple[int, ...]], definition: dict
+) -> nn.Module:
     model = ResNet50V2()
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.eps, layer.momentum = 1e-3, 0.01  # what tf.layers takes by itself
+    wanted = match_variables(model, shapes, f"{bundle.prefix}.index")
+    load_into(model, read_state(wanted, _reader(bundle, definition)), bundle.prefix)
     return model
 
 
-def _load_vtab(
-    bundle: Bundle, shapes: Mapping[str, tuple[int, ...]]
-) -> tuple[nn.Module, Preprocessing]:
-    model = _make_vtab()
-    wanted = match_variables(model, shapes, f"{bundle.prefix}.index")
-    load_into(model, read_state(wanted, _reader(bundle)), bundle.prefix)
-    zero, one = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    return model, Preprocessing(224, zero, one, "tensorflow", 1.0, "squash")
+def _reader(bundle: Bundle, definition: dict) -> Callable[[str], np.ndarray]:
+    """Return what gives a variable by its name, or its moving average where the definition asks for it."""
+    suffix = AVERAGE if definition.get("averages") else ""
 
-
-def _reader(bundle: Bundle, suffix: str = "") -> Callable[[str], np.ndarray]:
     def read(name: str) -> np.ndarray:
-        values = bundle.read(f"{name}{suffix}")
+        stored = f"{name}{suffix}"
+        values, expected = bundle.read(stored), bundle.entries[name].shape
+        if values.shape != expected:
+            raise PairFault(
+                f"{bundle.prefix}.index: {stored} has shape {values.shape}, expected {expected}"
+            )
         if not np.issubdtype(values.dtype, np.floating) or not np.isfinite(values).all():
-            raise PairFault(f"{bundle.prefix}: {name} is not of finite floats")
+            raise PairFault(f"{bundle.prefix}: {stored} is not of finite floats")
         return values
 
     return read

@@ -62,5 +62,16 @@ def warn_of_twins(found: Mapping) -> list[str]:
     ]
 
 
+def warn_of_objects(facts: Mapping) -> list[str]:
+    """Return what a ranking leaves out of a task with boxes; ``facts``: those of the prepared task."""
+    if "objects" not in facts:
+        return []
+    mean = facts["objects"]["train"] / facts["train_samples"]
+    return [
+        f"The images have boxes, {mean:.1f} an image: the order is by which classes are in an image and not by where they "
+        "are, so that a detector's may differ. `make detect` fine-tunes detectors and says how far it holds here."
+    ]
+
+
 def _count(labels: np.ndarray) -> np.ndarray:
     return labels.sum(axis=0, dtype=np.int64) if labels.ndim == 2 else np.bincount(labels)

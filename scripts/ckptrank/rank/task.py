@@ -17,7 +17,7 @@ from ckptrank.evaluation.columns import RANK
 from ckptrank.evaluation.tables import write_frames
 from ckptrank.files.atomic import read_json, write_json
 from ckptrank.rank.advice import advise, warn_of_differences
-from ckptrank.rank.cautions import warn_of_images, warn_of_twins
+from ckptrank.rank.cautions import warn_of_images, warn_of_objects, warn_of_twins
 from ckptrank.rank.costs import describe_checkpoint, describe_running, describe_speed
 from ckptrank.rank.expected import PROBE, MeasureError, expect_gaps, learn_error, read_benchmark
 from ckptrank.rank.order import join_stages, order_checkpoints, read_parts
@@ -173,6 +173,7 @@ def rank_task(
         labels = stored.labels("train")
         about["warnings"] = [
             *stored.facts["warnings"],
+            *warn_of_objects(stored.facts),
             *warn_of_images(labels, stored.facts["test_samples"]),
             *warn_of_twins(read_json(files.twins)),
             *warn_of_differences(cards),

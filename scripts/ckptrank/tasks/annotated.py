@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ckptrank.errors import PairFault
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import split_rows
 from ckptrank.tasks.objects import Annotation, Faults, Objects, gather_objects, share_masks
@@ -31,13 +32,18 @@ def make_task(
 
     Of the ``definition`` count ``test_fraction`` and its ``seed``: without ``test``, that share of ``train`` is held
     out; ``classes``, by default those given in their order, or all that occur; and ``on_bad_annotation``, for what is
-    among the ``faults`` or found here.
+    among the ``faults`` or found here. Raises :class:`PairFault` with fewer than two classes.
     """
     names = {each.name for image in (*train, *test) for each in image.annotations}
     known = definition.get("classes") or [name for name in classes if name in names]
     chosen = tuple(known or sorted(names))
     parts = [_gather(root, images, chosen, faults) for images in (train, test)]
     notes = faults.settle(definition.get("on_bad_annotation", "error"))
+    if len(chosen) < 2:
+        known = f"of {chosen[0]!r} alone" if chosen else "none"
+        raise PairFault(
+            f"{root}: objects are {known}; measures tell classes apart, so that a task needs two or more"
+        )
     if "test_fraction" in definition:
         files, objects = parts[0]
         labels = objects.mark(len(chosen))

@@ -70,6 +70,11 @@ class Look:
             f"most of {most!r} ({high:,}), fewest of {least!r} ({low:,})",
         ]
 
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """What to make of the config, each with what is to be said of it."""
+        return [("rank", "")]
+
     def warn(self) -> list[str]:
         warnings = warn_of_few(self.training)
         if self.empty:
@@ -118,10 +123,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.images is None and not Path(given).exists():
         raise PairFault(f"{given}: no such folder; say where the images are with --images FOLDER")
     name = make_name(given if arguments.images else str(arguments.folder.resolve()))
-    found = None if arguments.checkpoints is None else find_checkpoints(arguments.checkpoints)
-    write_config(target, given, name, found)
+    mine = None if arguments.checkpoints is None else find_checkpoints(arguments.checkpoints)
+    found = write_config(target, given, name, mine)
     print(f"Wrote {target}: look it over, then")
-    print(f"  make rank PRESET={quote(target)}")
+    for what, does in found.steps:
+        print(f"  make {what} PRESET={quote(target)}{does and f'   # {does}'}")
 
 
 def write_config(

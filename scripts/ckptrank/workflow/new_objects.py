@@ -17,13 +17,16 @@ from ckptrank.tasks.task import TaskData
 from ckptrank.workflow.new import HELD_OUT, warn_of_few
 
 SECTION = """
-# `snakemake detection --configfile ...`: the measures on single objects too and, as ground truth, a light detector
-# fine-tuned on each checkpoint that gives feature maps (docs/detection.md).
+# `make detect`: the measures on single objects too and, as ground truth, a light detector fine-tuned on each checkpoint
+# (docs/detection.md).
 detection:
   tasks: [{name}]
   checkpoints: [{checkpoints}]
   measures: [linear_converged, nleep, logme, lfc, knn]
 """
+# Of models that are transformers of patches of one size, and what is said of them.
+PATCHES = "vit_"
+NO_MAPS = " # a transformer of patches: no feature maps for a detector"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class ObjectLook:
         """The images that a ranking passes through a network."""
         return len(self.task.train_labels)
 
+    @property
+    def sizes(self) -> Counter:
+        """Training images that have each class."""
+        return Counter(dict(zip(self.task.classes, self.task.class_sizes.tolist(), strict=True)))
+
     def describe(self) -> list[str]:
         """Return the facts about the images, in words."""
         task = self.task
@@ -45,23 +53,46 @@ class ObjectLook:
         objects = {split: int((~task.objects(split).crowd).sum()) for split in SPLITS}
         empty = sum(task.objects(split).count_empty() for split in SPLITS)
         masks = "with masks" if task.train_objects.masks is not None else "without masks"
+        (most, high), *_, (least, low) = self.sizes.most_common()
         return [
             f"{len(task.classes)} classes",
+            f"most images with {most!r} ({high:,}), fewest with {least!r} ({low:,})",
             f"{images['train']:,} train + {images['test']:,} test images, {empty:,} without objects",
             f"{objects['train']:,} train + {objects['test']:,} test objects, {masks}",
         ]
 
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        """What to make of the config, each with what is to be said of it."""
+        return [
+            ("rank", "a shortlist, without fine-tuning"),
+            ("detect", "fine-tunes a detector on each checkpoint"),
+        ]
+
     def warn(self) -> list[str]:
-        sizes = zip(self.task.classes, self.task.class_sizes.tolist(), strict=True)
-        return [*warn_of_few(Counter(dict(sizes))), *self.task.notes]
+        return [*warn_of_few(self.sizes), *self.task.notes]
 
     def define(self, place: str) -> dict:
         """Return the definition of the task; its place is that of the annotations."""
         return self.definition
 
     def adapt(self, text: str, name: str) -> str:
-        """Return the config without measures of single labels, and with its part about detectors."""
+        """Return the config without measures of single labels and checkpoints without feature maps, and with its part about
+        detectors."""
         text = re.sub(r", h_score\b", "", text)
+        text = re.sub(
+            r"(?m)^#   make report (PRESET=.+?)   .*$",
+            lambda found: (
+                f"{found[0]}\n#   make detect {found[1]}   fine-tunes a detector on each and says the same"
+            ),
+            text,
+        )
+        config = yaml.safe_load(text)
+        for checkpoint, given in config["checkpoints"].items():
+            if str(given.get("model", "")).startswith(PATCHES):
+                text = re.sub(
+                    rf"(?m)^      - {checkpoint}$", rf"      # - {checkpoint}{NO_MAPS}", text
+                )
         candidates = yaml.safe_load(text)["groups"]["candidates"]["checkpoints"]
         return text + SECTION.format(name=name, checkpoints=", ".join(candidates))
 

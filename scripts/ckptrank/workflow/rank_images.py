@@ -18,7 +18,7 @@ from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking
 from ckptrank.workflow.new import locate_images, look, make_name, write_config
 
-HELP = "rank checkpoints for a folder of images"
+HELP = "rank checkpoints for a folder of images, or annotated ones"
 ROOT = Path(__file__).parents[3]
 """The clone that holds the workflow."""
 OVERLAY = "offline.yaml"
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images",
         metavar="FOLDER",
-        help="the images: a folder (or an archive) with a subfolder per class",
+        help="the images: a folder (or an archive) with a subfolder per class, or of Pascal VOC's layout, or an "
+        "annotation file in COCO's format",
     )
     parser.add_argument(
         "--run",

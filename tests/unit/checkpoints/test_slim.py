@@ -1,7 +1,7 @@
 """Slim's networks against what TensorFlow computed with the same seeded variables (tests/data/tf_slim_features.csv).
 
-Of the noise at 180 pixels, where maps are odd and even by turns, sixteen of the features: a mistake in padding,
-pooling or normalisation shows as 2e-4 of the largest one at the least.
+Of noise at a network's own size (``own_``) and at 180 pixels, where maps are odd and even by turns, sixteen of the
+features: a mistake in padding, pooling or normalisation shows as 2e-4 of the largest one at the least.
 """
 
 import csv
@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.support.slim import make_network, make_noise, make_variable
+from tests.support.slim import list_kernels, make_network, make_noise, make_variable, name_module
 from torch import nn
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.checkpoints.slim.architectures import ARCHITECTURES, Gate
-from ckptrank.checkpoints.slim.input_range import RANGES, compare_ranges
+from ckptrank.checkpoints.slim.input_range import RANGES, compare_ranges, main
 from ckptrank.checkpoints.slim.resnet import ResNet50V2
 from ckptrank.checkpoints.slim.variables import read_state
 from ckptrank.checkpoints.slim.vtab import match_variables
@@ -35,14 +35,18 @@ def test_the_architectures_are_those_of_the_paper():
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_features_are_those_of_tensorflow(name):
     row = EXPECTED[name]
-    expected = np.array([float(row[f"feature_{i}"]) for i in range(16)])
     network = make_network(name, float(row["gain"]))
     assert count_parameters(network) == int(row["parameters"])
-    with torch.inference_mode():
-        features = network(make_noise(180)[:1]).numpy()
-    assert features.shape == (1, int(row["dimension"]))
-    found = features[0, :: features.shape[1] // 16][:16]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * float(row["largest"]))
+    for size, value, largest in (
+        (180, "feature", "largest"),
+        (ARCHITECTURES[name].size, "own", "own_largest"),
+    ):
+        expected = np.array([float(row[f"{value}_{i}"]) for i in range(16)])
+        with torch.inference_mode():
+            features = network(make_noise(size)[:1]).numpy()
+        assert features.shape == (1, int(row["dimension"]))
+        found = features[0, :: features.shape[1] // 16][:16]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * float(row[largest]))
 
 
 @pytest.mark.parametrize("name", ["resnet_v1_50", "inception_v2", "mobilenet_v3_small"])
@@ -87,33 +91,13 @@ def test_images_are_prepared_as_slim_does(name, size, crop, mode, low, high):
     np.testing.assert_allclose(reds, [low, high], rtol=1e-5)
 
 
-def name_vtab(model, projection_first=True):
-    """Return the shapes of a module's variables under the names that tf.layers gives in the order of making."""
-
-    def number(kind, count):
-        return f"module/{kind}{f'_{count}' if count else ''}"
-
-    layers = dict(model.named_modules())
-    kernels = [path for path, layer in layers.items() if isinstance(layer, nn.Conv2d)]
-    if not projection_first:
-        kernels.sort(key=lambda path: (int(path.split(".")[1]), "shortcut" in path))
-    variables = {}
-    for count, path in enumerate(kernels):
-        outputs, inputs, height, width = layers[path].weight.shape
-        variables[f"{number('conv2d', count)}/kernel"] = (height, width, inputs, outputs)
-    norms = [layer for layer in layers.values() if isinstance(layer, nn.BatchNorm2d)]
-    for count, layer in enumerate(norms):
-        for leaf in ("gamma", "beta", "moving_mean", "moving_variance"):
-            variables[f"{number('batch_normalization', count)}/{leaf}"] = (layer.num_features,)
-    return variables, kernels
-
-
 @pytest.mark.parametrize("projection_first", [True, False])
 def test_the_variables_of_vtabs_modules_find_their_places(projection_first):
     model = ResNet50V2()
-    shapes, kernels = name_vtab(model, projection_first)
+    shapes = name_module(model, projection_first)
     found = match_variables(model, shapes | {"global_step": ()}, "m.index")
     assert {variable.name for variable in found.values()} == set(shapes)
+    kernels = list_kernels(model, projection_first)
     for count in (0, 1, 4, 20, 52):
         name = f"module/conv2d{f'_{count}' if count else ''}/kernel"
         assert found[f"{kernels[count]}.weight"].name == name
@@ -122,7 +106,7 @@ def test_the_variables_of_vtabs_modules_find_their_places(projection_first):
 
 def test_a_module_of_vtab_that_is_another_network():
     model = ResNet50V2()
-    shapes, _ = name_vtab(model)
+    shapes = name_module(model)
     with pytest.raises(PairFault, match=r"m\.index: module/dense/kernel has shape|no place"):
         match_variables(model, shapes | {"module/dense/kernel": (2048, 10)}, "m.index")
     with pytest.raises(PairFault, match=r"m\.index: has module/conv2d/bias, for which"):
@@ -138,7 +122,7 @@ def test_a_module_of_vtab_that_is_another_network():
 def test_a_module_of_vtab_is_computed_as_its_code_says():
     """The second unit of a block, by hand; the root's pooling sees zeros beyond the border."""
     model = ResNet50V2()
-    shapes, _ = name_vtab(model)
+    shapes = name_module(model)
     wanted = match_variables(model, shapes, "m.index")
     state = read_state(wanted, lambda name: make_variable(name, shapes[name]))
     model.load_state_dict(state, strict=False)
@@ -172,3 +156,9 @@ def test_the_range_of_the_input_is_found_without_labels(truth):
     assert next(iter(distances)) == truth
     first, second = list(distances.values())[:2]
     assert first < 1e-3 < 10 * first + 1e-2 < second
+
+
+def test_the_range_of_the_input_needs_photographs(tmp_path):
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(SystemExit, match=r"no \.jpg, \.jpeg or \.png below it"):
+        main("a checkpoint", str(tmp_path))

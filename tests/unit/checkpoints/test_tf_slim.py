@@ -10,8 +10,9 @@ import pytest
 import torch
 from tests.support.bundles import write_bundle
 from tests.support.checkpoints import prepare
-from tests.support.slim import list_shapes, make_noise, make_variable
+from tests.support.slim import list_shapes, make_noise, make_variable, name_module
 
+from ckptrank.checkpoints.slim.resnet import ResNet50V2
 from ckptrank.errors import PairFault
 from ckptrank.measures import lgc
 from ckptrank.measures.accounting import recording
@@ -79,6 +80,23 @@ def test_moving_averages_by_a_switch(tmp_path, prefix, variables):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda average: average[:-1], r"m\.index: {} has shape \(9,\), expected \(10,\)"),
+        (lambda average: average * np.nan, r"m: {} is not of finite floats"),
+        (None, r"m\.index: has no variable '{}'"),
+    ],
+)
+def test_moving_averages_that_are_not_the_variables(tmp_path, variables, change, words):
+    name = f"{HEAD}/biases/ExponentialMovingAverage"
+    others = {key: values for key, values in variables.items() if key != name}
+    changed = {name: change(variables[name])} if change else {}
+    prefix = write_bundle(tmp_path / "m", others | changed)
+    with pytest.raises(PairFault, match=words.format(name)):
+        prepare(tmp_path, **define(prefix, averages=True))
+
+
 @pytest.mark.parametrize(("background", "classes"), [("keep", 1001), ("drop", 1000)])
 def test_the_background_class(tmp_path, variables, background, classes):
     head = {n: make_variable(n, s) for n, s in list_shapes(NAME, 1001).items() if n.startswith(HEAD)}  # fmt: skip
@@ -98,6 +116,21 @@ def test_without_a_head(tmp_path, variables):
     assert network.head is None
     assert card["head_classes"] is None
     assert card["headless"]
+
+
+def test_a_module_of_vtab(tmp_path):
+    """As it is published: a folder with ``variables`` in it; the names are those of tf.layers."""
+    shapes = name_module(ResNet50V2())
+    write_bundle(tmp_path / "variables/variables", {n: make_variable(n, s, 1.0) for n, s in shapes.items()})  # fmt: skip
+    given = {"architecture": "vtab_resnet50_v2", "archive": str(tmp_path)}
+    card, network = prepare(tmp_path, **define("variables/variables", **given))
+    assert (card["dimension"], card["head_classes"]) == (2048, None)
+    assert (card["preprocessing"]["size"], card["preprocessing"]["std"]) == (224, [1, 1, 1])
+    first = make_variable("module/conv2d/kernel", shapes["module/conv2d/kernel"], 1.0)
+    found = network.backbone.features[0].weight.detach().numpy()
+    np.testing.assert_array_equal(found, first.transpose(3, 2, 0, 1))
+    with torch.inference_mode():
+        assert network.backbone(make_noise(64)).std() > 1e-3
 
 
 def test_lgc_finds_the_last_convolution(tmp_path, prefix):

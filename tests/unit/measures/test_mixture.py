@@ -151,6 +151,28 @@ def test_leading_coordinates_bound_the_distance(members, count):
         np.testing.assert_allclose(bound, exact, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("reg_covar", [1e-6, 1e-2])
+@pytest.mark.parametrize("leading", [3, 7, 20])
+@pytest.mark.parametrize(
+    "regime", ["thin and dense components", "one-hot, few members", "more dimensions than samples"]
+)
+def test_bounds_in_single_precision_hold_and_are_of_use(monkeypatch, regime, leading, reg_covar):
+    samples, components, _ = REGIMES[regime]
+    monkeypatch.setattr(FullMixture, "_choose_leading", lambda *_: leading)
+    mixture = fitted(FullMixture, samples, components, reg_covar=reg_covar, max_iter=2).mixture
+    bound = mixture._upper_bounds(samples)
+    exact = [
+        log_weight + gaussian.log_density(samples)
+        for log_weight, gaussian in zip(
+            mixture.log_weights, mixture.gaussians.values(), strict=True
+        )
+    ]
+    assert mixture.stack.dtype == np.float32
+    assert (bound >= exact).all()
+    constants = (mixture.log_weights + mixture.log_scales)[:, None]
+    assert (bound < constants - 1).any()
+
+
 @pytest.mark.parametrize("members", [2, 40])
 def test_densities_equal_the_formula(members):
     rng = np.random.default_rng(members)
@@ -168,13 +190,34 @@ def test_densities_equal_the_formula(members):
         assert gaussian.log_density(point[None])[0] == pytest.approx(log_density, rel=1e-9)
 
 
-def test_small_blocks_change_nothing(monkeypatch):
+@pytest.mark.parametrize("members", [2, 40])
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
+def test_densities_below_what_is_asked_for_may_be_left_out(monkeypatch, members, share):
+    monkeypatch.setattr("ckptrank.measures._mixture.gaussian._STRIP", 2)
+    rng = np.random.default_rng(members)
+    fitted_to, samples = rng.standard_normal((members, 9)), rng.standard_normal((50, 9))
+    samples[::2] *= 9
+    gaussian = fit_gaussian(fitted_to, np.arange(members), np.ones(members), 1e-3)
+    exact = gaussian.log_density(samples)
+    least = np.full(50, np.quantile(exact, share)) - 1e-9
+    found = gaussian.log_density(samples, least)
+    near = exact > least
+    np.testing.assert_allclose(found[near], exact[near], rtol=1e-12)
+    assert ((found[~near] == -np.inf) | np.isclose(found[~near], exact[~near])).all()
+    if members == 40:
+        assert np.isinf(found).any() == (share > 0)
+
+
+@pytest.mark.parametrize("kind", ["full", "diag"])
+def test_small_blocks_change_nothing(monkeypatch, kind):
     samples, components, _ = REGIMES["thin and dense components"]
-    whole = fitted(FullMixture, samples, components)
+    whole = fitted(KINDS[kind], samples, components)
     monkeypatch.setattr(full_mixture, "_STACK_CELLS", 40)
     monkeypatch.setattr("ckptrank.measures._mixture.expectation_maximisation._BLOCK_CELLS", 200)
-    monkeypatch.setattr("ckptrank.measures._mixture.gaussian._CHUNK", 7)
-    blocks = fitted(FullMixture, samples, components)
+    monkeypatch.setattr("ckptrank.measures._mixture.gaussian.CHUNK", 7)
+    monkeypatch.setattr("ckptrank.measures._mixture.gaussian._STRIP", 3)
+    monkeypatch.setattr("ckptrank.measures._mixture.diagonal.CHUNK", 7)
+    blocks = fitted(KINDS[kind], samples, components)
     np.testing.assert_allclose(
         dense(blocks.posterior, 250, components), dense(whole.posterior, 250, components), atol=1e-9
     )

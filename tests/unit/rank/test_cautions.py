@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ckptrank.rank.cautions import warn_of_images, warn_of_twins
+from ckptrank.rank.cautions import warn_of_images, warn_of_objects, warn_of_twins
 
 
 def labels(*sizes):
@@ -33,3 +33,10 @@ def test_several_labels_an_image_are_counted_each():
     marks[:, 0] = 1
     marks[:50, 1] = 1
     assert "has 1,000 training images, the smallest 50" in warn_of_images(marks, 500)[0]
+
+
+def test_of_boxes_it_says_that_places_are_not_looked_at():
+    (warning,) = warn_of_objects({"train_samples": 40, "objects": {"train": 100}})
+    assert "2.5 an image" in warning
+    assert "`make detect`" in warning
+    assert warn_of_objects({"train_samples": 40}) == []

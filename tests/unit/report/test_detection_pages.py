@@ -72,6 +72,8 @@ def test_costs_are_summed(given):
 
 def test_the_page_has_all_and_escapes_names(page):
     text = Text(page).text
+    best = "of 3 fine-tuned checkpoints <c> is the best with AP 30.0 %, <a> the worst with 10.0 %"
+    assert f"Scenes & things: {best}" in text
     words = ["4 checkpoints ranked on 1 task", "Scenes & things", "The best: <c>", "The worst: <a>"]
     assert [each for each in words if each not in text] == []
     assert page.count("data:image/jpeg;base64,") == 3  # what there is, of the best, of the worst

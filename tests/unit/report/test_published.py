@@ -82,19 +82,23 @@ def test_the_papers_contradictions_are_told_where_its_numbers_stand():
 
 
 @pytest.mark.parametrize(
-    ("change", "alike"),
+    ("change", "gone", "alike"),
     [
-        ({"CLIP": None}, 16),  # one more member, of another kind
-        ({"VAE": None}, 15),  # of another kind than the paper's VAE
+        ({"CLIP": None}, (), "16 of the 17"),  # one more member, of another kind
+        ({"VAE": None}, (), "15 of the 16"),  # of another kind than the paper's VAE
+        ({}, ("VAE", "Jigsaw"), "14 of the 14"),  # all are the paper's, but not all of the paper's
     ],
 )
-def test_metrics_stand_only_beside_a_group_of_the_papers_checkpoints(change, alike):
+def test_metrics_stand_only_beside_a_group_of_the_papers_checkpoints(change, gone, alike):
     comparable = whole("I")
     comparable["I"] |= change
+    for name in gone:
+        del comparable["I"][name]
     ours = make("N-LEEP")
     table = add_published_metrics(ours, "neucrab", "I", comparable)
     assert table.columns == ours.columns
-    assert f"group I do not stand beside these: {alike} of the " in table.footnotes[-1]
+    assert f"group I do not stand beside these: {alike} checkpoints" in table.footnotes[-1]
+    assert table.footnotes[-1].endswith("as one of their 16.")
 
 
 def test_from_scratch_is_never_ranked_and_need_not_be_there():

@@ -32,5 +32,17 @@ def test_presets_are_run_here():
     assert "--configfile" not in " ".join(plan("demo"))
 
 
+def test_detectors_are_of_ones_own_config_or_of_the_demo(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.yaml").touch()
+    *_, tuned, reported, _ = plan("detect", f"PRESET={folder}/config.yaml")
+    assert tuned.endswith(" detection")
+    assert f'-d "{folder}" ' in tuned
+    assert f'--report "{folder}/reports/detection.html"' in reported
+    assert '--configfile "presets/detect_demo.yaml"' in plan("detect-demo")[-2]
+    assert any("Say for which images" in line for line in plan("detect"))
+
+
 def test_to_rank_needs_images_or_a_config():
     assert any("Say what to rank for" in line for line in plan("rank"))

@@ -33,7 +33,11 @@ def test_a_folder_of_voc(tmp_path, capsys):
     assert config["detection"]["checkpoints"] == config["groups"]["candidates"]["checkpoints"]
     for measures in (config["select"]["measures"], config["rank"]["measures"]):
         assert "h_score" not in measures
-    for text in (capsys.readouterr().out, file.read_text()):
+    said = capsys.readouterr().out
+    assert f"make detect PRESET={file}" in said
+    assert f"#   make detect PRESET={file}   fine-tunes" in file.read_text()
+    for text in (said, file.read_text()):
+        assert "most images with 'dog' (12), fewest with 'cat' (11)" in text
         assert "24 train + 1 test images, 1 without objects" in text
         assert "23 train + 1 test objects, without masks" in text
         assert "1 bad annotations were mended or left out" in text
@@ -58,6 +62,22 @@ def test_a_file_of_coco_with_folders_as_coco_has_them(tmp_path):
     assert definition["images"] == str(tmp_path / "train2017")
     assert definition["test_path"] == str(notes / "instances_val2017.json")
     assert definition["test_images"] == str(tmp_path / "val2017")
+
+
+def test_candidates_are_those_that_a_detector_can_stand_on(tmp_path):
+    boxes = [{**BOX, "image_id": image, "category_id": 7 + image % 2} for image in range(4)]
+    names = [f"{number}.png" for number in range(4)]
+    config = read(make_new(tmp_path, write_coco(tmp_path / "set/all.json", names, boxes)))
+    chosen = config["groups"]["candidates"]["checkpoints"]
+    assert {"resnet50", "convnext-tiny", "tiny-vit"} < set(chosen)
+    assert "vit-small" in config["checkpoints"]
+    assert not [name for name in chosen if name.startswith("vit")]
+
+
+def test_objects_of_one_class_make_no_task(tmp_path, capsys):
+    file = write_coco(tmp_path / "set/all.json", ["a.png", "b.png"], [BOX])
+    assert main(["new", str(tmp_path / "run"), "--images", str(file)]) == 1
+    assert "objects are of 'cat' alone; measures tell classes apart" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_said(tmp_path, capsys):

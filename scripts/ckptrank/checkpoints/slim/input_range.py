@@ -16,6 +16,7 @@ from torch import nn
 from ckptrank.checkpoints import load_network
 from ckptrank.checkpoints.network import Network
 
+MOST = 256  # images, which go through the network together
 # Mean and standard deviation of each channel, on the 0..1 scale.
 RANGES = {
     "0 to 1": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
@@ -52,14 +53,18 @@ def compare_ranges(network: Network, images: np.ndarray) -> dict[str, float]:
 
 
 def main(folder: str, photographs: str) -> None:
+    """Print the distance of each range. Exits with a message where there is no photograph."""
+    files = sorted(Path(photographs).rglob("*"))
+    paths = [path for path in files if path.suffix.lower() in (".jpg", ".jpeg", ".png")][:MOST]
+    if not paths:
+        sys.exit(f"{photographs}: no .jpg, .jpeg or .png below it")
     network = load_network(folder)
-    paths = [p for p in sorted(Path(photographs).rglob("*")) if p.suffix.lower() in (".jpg", ".jpeg", ".png")]  # fmt: skip
-    images = [
-        network.preprocessing.fit_one(Image.open(path).convert("RGB")) for path in paths[:256]
-    ]
+    images = [network.preprocessing.fit_one(Image.open(path).convert("RGB")) for path in paths]
     for name, distance in compare_ranges(network, np.stack(images)).items():
         print(f"{distance:10.3g}  {name}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m ckptrank.checkpoints.slim.input_range CHECKPOINT IMAGES")
+    main(*sys.argv[1:])

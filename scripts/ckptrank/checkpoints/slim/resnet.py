@@ -85,12 +85,13 @@ class PreActivation(nn.Module):
 
 
 class ResNet50V2(nn.Module):
-    """ResNet-50 v2 of google/revisiting-self-supervised, which VTAB's modules are taken for.
+    """ResNet-50 v2 of google/revisiting-self-supervised, which VTAB's modules are taken for: images to 2,048 features.
 
-    The root is not normalised, its pooling is padded with zeros, the stride is in a block's first unit.
+    The root is not normalised, its pooling is padded with zeros, the stride is in a block's first unit. Batch
+    normalisation has what tf.layers takes by itself.
     """
 
-    def __init__(self, classes: int = 0):
+    def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(3, 64, 7, 2, padding=3, bias=False),
@@ -104,7 +105,9 @@ class ResNet50V2(nn.Module):
                 channels = 256 << block
         layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         self.features = nn.Sequential(*layers)
-        self.classifier = nn.Linear(channels, classes) if classes else nn.Identity()
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eps, layer.momentum = 1e-3, 0.01
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.classifier(self.features(images).mean((2, 3)))
+        return self.features(images).mean((2, 3))

@@ -6,9 +6,10 @@ An Inception network is a table of lines. A line is a layer of the trunk, or a b
     max/2
     Mixed_5b = 0a_1x1:64 | 0a_1x1:48 0b_5x5:64 | avg 0b_1x1:32
 
-A convolution is its name in slim (``Conv2d_`` is left out within a block), its width after a colon where the table
-is built from, ``/2`` for a stride and ``v`` where no padding is added; ``@3x3`` gives the kernel where the name does
-not. ``+`` joins convolutions that take the same input. ``max`` and ``avg`` are poolings.
+A convolution is its name in slim (``Conv2d_`` is left out within a block), then, where the network itself is built
+from the table, its width after a colon, ``/2`` for a stride, ``v`` where no padding is added, ``d`` where it is
+depthwise and ``b`` where it has a bias and no normalisation; ``@3x3`` gives the kernel where the name does not. ``+``
+joins convolutions that take the same input. ``max`` and ``avg`` are poolings.
 """
 
 import re

@@ -4,7 +4,8 @@ What is known is the architecture's tag, resnet50-v2, and the public code of the
 which names its layers in the order of their making (``conv2d``, ``conv2d_1``, ...). So the file's kernels in that
 order must have the shapes of the network's, one by one, and so must the variables of batch normalisation. A
 projection may be made before or after the convolutions beside it; blocks 2 to 4 tell which, for there the shapes
-differ. Anything else in the file, or missing from it, is a fault: the network is then not the one assumed.
+differ. A kernel, a bias or a part of batch normalisation too many or too few is a fault: the network is then not
+the one assumed.
 """
 
 import re
@@ -15,8 +16,7 @@ from torch import nn
 from ckptrank.checkpoints.slim.variables import NORMALISATION, Variable, make_kernel, make_vector
 from ckptrank.errors import PairFault
 
-_LEAVES = ("kernel", *NORMALISATION.values())
-_OTHERS = ("bias",)  # no convolution here has one
+_NO_PLACE = "for which the network has no place; a head is left out by `ignore`"
 
 
 def match_variables(
@@ -26,16 +26,12 @@ def match_variables(
 
     ``shapes``: of the variables of the file ``origin``. Raises :class:`~ckptrank.errors.PairFault` unless all find their places.
     """
-    names = sorted(shapes, key=_natural)
-    by_leaf = {leaf: [n for n in names if _leaf(n) == leaf] for leaf in (*_LEAVES, *_OTHERS)}
-    unknown = [name for leaf in _OTHERS for name in by_leaf[leaf]]
-    if unknown:
-        raise PairFault(
-            f"{origin}: has {unknown[0]}, for which the network has no place; a head is left out by `ignore`"
-        )
+    by_leaf: dict[str, list[str]] = {}
+    for name in sorted(shapes, key=_natural):
+        by_leaf.setdefault(name.rpartition("/")[2], []).append(name)
+    if "bias" in by_leaf:  # no convolution here has one
+        raise PairFault(f"{origin}: has {by_leaf['bias'][0]}, {_NO_PLACE}")
     layers = dict(model.named_modules())
-    kernels = [path for path, layer in layers.items() if isinstance(layer, nn.Conv2d)]
-    after = sorted(kernels, key=lambda path: (int(path.split(".")[1]), ".shortcut" in path))
     places = {
         leaf: [
             (f"{path}.{key}", make_vector("", layer.state_dict()[key]))
@@ -44,13 +40,19 @@ def match_variables(
         ]
         for key, leaf in NORMALISATION.items()
     }
+    kernels = [path for path, layer in layers.items() if isinstance(layer, nn.Conv2d)]
+    projection_last = sorted(
+        kernels, key=lambda path: (int(path.split(".")[1]), ".shortcut" in path)
+    )
     orders = [
-        [(f"{p}.weight", make_kernel("", layers[p])) for p in order] for order in (kernels, after)
+        [(f"{path}.weight", make_kernel("", layers[path])) for path in order]
+        for order in (kernels, projection_last)
     ]
-    fits = [order for order in orders if not _find_fault(order, by_leaf["kernel"], shapes)]
-    places["kernel"] = (fits or orders)[0]
+    stored = by_leaf.get("kernel", [])
+    fitting = [order for order in orders if not _find_fault(order, stored, shapes)]
+    places["kernel"] = (fitting or orders)[0]
     for leaf, wanted in places.items():
-        fault = _find_fault(wanted, by_leaf[leaf], shapes)
+        fault = _find_fault(wanted, by_leaf.get(leaf, []), shapes)
         if fault:
             raise PairFault(f"{origin}: {fault}")
     return {
@@ -72,12 +74,8 @@ def _find_fault(
     if len(names) < len(places):
         return f"has no variable for {places[len(names)][0]}"
     if len(names) > len(places):
-        return f"has {names[len(places)]}, for which the network has no place; a head is left out by `ignore`"
+        return f"has {names[len(places)]}, {_NO_PLACE}"
     return ""
-
-
-def _leaf(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ckptrank.measures._mixture.expectation_maximisation import MASS_FLOOR, Mixture
+from ckptrank.measures._mixture.expectation_maximisation import CHUNK, MASS_FLOOR, Mixture
 from ckptrank.measures.accounting import add_flops
 
 
@@ -17,8 +17,14 @@ class DiagonalMixture(Mixture):
             rows, weights = self.members.of(k)
             total = weights.sum()
             mass = total + MASS_FLOOR
-            self.means[k] = weights @ samples[rows] / mass
-            squares = weights @ np.square(samples[rows] - self.means[k]) / mass
+            chunks = [slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK)]
+            self.means[k] = sum(weights[chunk] @ samples[rows[chunk]] for chunk in chunks) / mass
+            gaps = (samples[rows[chunk]] - self.means[k] for chunk in chunks)
+            squares = sum(
+                weights[chunk] @ np.square(gap, out=gap)
+                for chunk, gap in zip(chunks, gaps, strict=True)
+            )
+            squares = squares / mass
             # The mass that is only the floor counts as lying at the origin, as in scikit-learn.
             squares += np.square(self.means[k]) * (1 - total / mass)
             self.variances[k] = self._pool(squares) + self.reg_covar

@@ -20,8 +20,11 @@ UNDERFLOW = -745.2
 MASS_FLOOR = 10 * np.finfo(np.float64).eps
 # A member's share of its component below which it does not change the component's moments.
 _NEGLIGIBLE = 1e-20
+# Members of a component that are gathered at a time: few enough for a core's cache.
+CHUNK = 1024
 _BLOCK_CELLS = 2**22
-_BLOCK_ROWS = 8192
+# Few enough for a core's cache, and more where a component would have less than two of them.
+_BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ class Mixture(ABC):
         self, samples: np.ndarray, floor: float = FLOOR
     ) -> tuple[Responsibilities, float]:
         """Return P(component | sample) above exp(floor), and the mean log-likelihood (the E step)."""
-        step = max(1, min(_BLOCK_ROWS, _BLOCK_CELLS // self.components))
+        step = max(_BLOCK_ROWS, 2 * self.components)
+        step = max(1, min(step, _BLOCK_CELLS // self.components))
         found, total = [], 0.0
         for start in range(0, len(samples), step):
             relative = self._log_joint(samples[start : start + step], floor)

@@ -15,6 +15,8 @@ from ckptrank.measures.accounting import add_flops
 # Up to so many dimensions all densities are computed outright.
 _FEW = 96
 _STACK_CELLS = 2**19
+# Of a squared length in single precision, what the bound on its rounding error may take.
+_SHARE = 1e-2
 
 
 class FullMixture(Mixture):
@@ -45,17 +47,26 @@ class FullMixture(Mixture):
         pending = np.zeros(upper.shape, bool)
         pending[likely, every] = ~self.exact[likely]
         self._evaluate(block, pending, log_joint)
-        np.greater(upper, log_joint[likely, every] + floor, out=pending)
+        least = log_joint[likely, every] + floor
+        np.greater(upper, least, out=pending)
         pending[likely, every] = False
         pending[self.exact] = False
-        self._evaluate(block, pending, log_joint)
+        self._evaluate(block, pending, log_joint, least)
         return log_joint
 
-    def _evaluate(self, block: np.ndarray, pending: np.ndarray, log_joint: np.ndarray) -> None:
+    def _evaluate(
+        self,
+        block: np.ndarray,
+        pending: np.ndarray,
+        log_joint: np.ndarray,
+        least: np.ndarray | None = None,
+    ) -> None:
+        """Put the ``pending`` of log(weight x density) in place, -inf where they are below ``least`` (n,)."""
         for k in np.flatnonzero(pending.any(axis=1)).tolist():
             rows = np.flatnonzero(pending[k])
             chosen = block if len(rows) == len(block) else block[rows]
-            log_joint[k, rows] = self.log_weights[k] + self.gaussians[k].log_density(chosen)
+            limits = None if least is None else least[rows] - self.log_weights[k]
+            log_joint[k, rows] = self.log_weights[k] + self.gaussians[k].log_density(chosen, limits)
 
     def _choose_leading(self, dimensions: int) -> int:
         """Choose how many leading coordinates the bounds see.
@@ -71,7 +82,11 @@ class FullMixture(Mixture):
         return dimensions if dimensions <= _FEW else dimensions // 4
 
     def _stack_factors(self, dimensions: int) -> None:
-        """Stack the factors of all components for the bound on their densities."""
+        """Stack the factors of all components for the bound on their densities.
+
+        In single precision where the leading coordinates give no more than a bound, in units of the regularisation,
+        as in which the factors' entries are at most of the order of one.
+        """
         self.means = np.array(
             [gaussian.mean[: self.leading] for gaussian in self.gaussians.values()]
         )
@@ -80,8 +95,19 @@ class FullMixture(Mixture):
         self.exact = (self.scales == 0) & (self.leading == dimensions)
         lengths = [len(factor) for factor, _ in self.factors.values()]
         self.stack_starts = np.concatenate([[0], np.cumsum(lengths)])
-        self.stack = np.concatenate([factor for factor, _ in self.factors.values()])
-        self.offsets = np.einsum("ij,ij->i", self.stack, np.repeat(self.means, lengths, axis=0))
+        stack = np.concatenate([factor for factor, _ in self.factors.values()])
+        offsets = np.einsum("ij,ij->i", stack, np.repeat(self.means, lengths, axis=0))
+        self.unit, self.share, self.slack = 1.0, 0.0, np.zeros(self.components)
+        if self.leading < dimensions:
+            self.unit = float(np.sqrt(self.reg_covar))
+            norms = np.add.reduceat(np.einsum("ij,ij->i", stack, stack), self.stack_starts[:-1])
+            # With e the rounding error of y, | |y + e|^2 - |y|^2 | <= share |y|^2 + (1 + 1 / share) |e|^2, and
+            # |e|^2 <= rounding^2 |factor|^2 (|u| + |mean|)^2.
+            rounding = (self.leading + 8) * float(np.finfo(np.float32).eps)
+            self.share, self.slack = _SHARE, (2 + 2 / _SHARE) * rounding**2 * norms
+        self.stack = np.column_stack([self.unit * stack, -offsets])
+        if self.leading < dimensions:
+            self.stack = self.stack.astype(np.float32)
 
     def _upper_bounds(self, block: np.ndarray) -> np.ndarray:
         """Return an upper bound of the log joint density (K, n) from the leading coordinates."""
@@ -89,20 +115,21 @@ class FullMixture(Mixture):
         components, samples = self.components, len(block)
         norms = np.einsum("ij,ij->j", leading, leading)
         mean_norms = np.square(self.means).sum(axis=1)[:, None]
-        signs = np.where(self.scales > 0, -1.0, 1.0)[:, None]
+        signs = np.where(self.scales > 0, -1.0 - self.share, 1.0 - self.share)[:, None]
         distances = (-2 * self.means) @ leading
         distances += norms
         distances += mean_norms
         # Less a margin for rounding, so that the bound holds.
         distances -= 1e-13 * (norms + mean_norms)
         distances *= self.scales[:, None]
+        distances -= self.slack[:, None] * (norms + mean_norms)
+        folded = np.ones((self.leading + 1, samples), dtype=self.stack.dtype)
+        np.divide(leading, self.unit, out=folded[:-1], casting="same_kind")
         first = 0
         while first < components:
             limit = self.stack_starts[first] + max(1, _STACK_CELLS // samples)
             last = max(first + 1, int(np.searchsorted(self.stack_starts, limit, "right")) - 1)
-            rows = slice(self.stack_starts[first], self.stack_starts[last])
-            products = self.stack[rows] @ leading
-            products -= self.offsets[rows, None]
+            products = self.stack[self.stack_starts[first] : self.stack_starts[last]] @ folded
             np.square(products, out=products)
             starts = self.stack_starts[first:last] - self.stack_starts[first]
             distances[first:last] += signs[first:last] * np.add.reduceat(products, starts, axis=0)

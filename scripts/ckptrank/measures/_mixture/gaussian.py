@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ckptrank.measures._mixture.expectation_maximisation import MASS_FLOOR
+from ckptrank.measures._mixture.expectation_maximisation import CHUNK, MASS_FLOOR
 from ckptrank.measures.accounting import add_flops
 
-_CHUNK = 8192
+# Distances are summed over at least so many coordinates at a time.
+_STRIP = 64
+# Samples that are too far are left out where no more than this share is left.
+_WORTH = 0.75
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Gaussian(ABC):
     log_scale: float
 
     @abstractmethod
-    def log_density(self, samples: np.ndarray) -> np.ndarray:
-        """Return the log density at each row of ``samples`` (n, d)."""
+    def log_density(self, samples: np.ndarray, least: np.ndarray | None = None) -> np.ndarray:
+        """Return the log density at each row of ``samples`` (n, d); maybe -inf where it is below ``least`` (n,)."""
 
     @abstractmethod
     def leading_factor(self, count: int) -> tuple[np.ndarray, float]:
@@ -47,7 +50,7 @@ class _ThinGaussian(Gaussian):
     axes: np.ndarray
     variances: np.ndarray
 
-    def log_density(self, samples: np.ndarray) -> np.ndarray:
+    def log_density(self, samples: np.ndarray, least: np.ndarray | None = None) -> np.ndarray:
         centred = samples - self.mean
         add_flops(4 * len(samples) * self.axes.size)
         inside = centred @ self.axes
@@ -76,18 +79,24 @@ class _DenseGaussian(Gaussian):
 
     whitener: np.ndarray
 
-    def log_density(self, samples: np.ndarray) -> np.ndarray:
+    def log_density(self, samples: np.ndarray, least: np.ndarray | None = None) -> np.ndarray:
         centred = samples - self.mean
-        # by strips of the lower triangle
+        rows, norms = np.arange(len(centred)), np.zeros(len(centred))
+        # By strips of the lower triangle: a norm only grows, so that what is too far after some is left out.
         dimensions = centred.shape[1]
-        strip = max(64, dimensions // 4)
-        norms = np.zeros(len(centred))
+        strip = max(_STRIP, dimensions // 4)
         for start in range(0, dimensions, strip):
+            if start and least is not None:
+                near = self.log_scale - 0.5 * norms > least[rows]
+                if np.count_nonzero(near) < _WORTH * len(near):
+                    centred, rows, norms = centred[near], rows[near], norms[near]
             end = min(start + strip, dimensions)
             whitened = centred[:, :end] @ self.whitener[start:end, :end].T
             norms += np.einsum("ij,ij->i", whitened, whitened)
             add_flops(2 * len(centred) * (end - start) * end)
-        return self.log_scale - 0.5 * norms
+        density = np.full(len(samples), -np.inf)
+        density[rows] = self.log_scale - 0.5 * norms
+        return density
 
     def leading_factor(self, count: int) -> tuple[np.ndarray, float]:
         return self.whitener[:count, :count], 0.0
@@ -102,13 +111,13 @@ def fit_gaussian(
     if 2 * len(rows) <= dimensions:
         return _fit_thin(samples[rows], weights, mass, reg)
     mean = np.zeros(dimensions)
-    for start in range(0, len(rows), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+    for start in range(0, len(rows), CHUNK):
+        chunk = slice(start, start + CHUNK)
         mean += weights[chunk] @ samples[rows[chunk]]
     mean /= mass
     covariance = np.zeros((dimensions, dimensions))
-    for start in range(0, len(rows), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+    for start in range(0, len(rows), CHUNK):
+        chunk = slice(start, start + CHUNK)
         scaled = samples[rows[chunk]] - mean
         scaled *= np.sqrt(weights[chunk] / mass)[:, None]
         covariance += scaled.T @ scaled

@@ -140,10 +140,11 @@ def _why_not(paper: str, group: str, comparable: Comparable) -> str:
     members = [original for part in comparable.values() for original in part.values()]
     ranked = [original for original in members if original != FROM_SCRATCH]
     alike = sum(original is not None for original in ranked)
+    theirs = sum(len({*read_checkpoints(paper, part)} - {FROM_SCRATCH}) for part in comparable)
     return (
         f"The metrics that {PAPERS[paper]} print for their group {group} do not stand beside these: "
         f"{alike} of the {len(ranked)} checkpoints here are of the same method, architecture and data as "
-        "one of theirs."
+        f"one of their {theirs}."
     )
 
 

@@ -8,6 +8,7 @@ from ckptrank.report.detection.examples import find_files, render_examples
 from ckptrank.report.detection.figures import plot_scores
 from ckptrank.report.detection.frames import VIEWS, Results, read_results
 from ckptrank.report.detection.tables import (
+    FIRST_METRICS,
     render_costs,
     render_precisions,
     render_ranking,
@@ -55,6 +56,7 @@ def describe(results: Results) -> list[str]:
     ranked = results.scores["checkpoint"].nunique()
     tasks = len(results.tasks)
     sentences = [
+        *filter(None, (_find_extremes(results, task) for task in results.task_titles)),
         f"{counted(ranked, 'checkpoint')} ranked on {counted(tasks, 'task')} whose images have several objects, "
         "as in appendix A.6 of Ranking Neural Checkpoints. The ground truth is what a detector on the "
         "checkpoint's feature maps reaches after fine-tuning.",
@@ -69,6 +71,21 @@ def describe(results: Results) -> list[str]:
             f"{counted(len(lost), 'pair')} could not be fine-tuned; the tables say why."
         )
     return sentences
+
+
+def _find_extremes(results: Results, task: str) -> str:
+    """Say which checkpoint makes the best detector of a task, and how far the worst is from it; of none, nothing."""
+    rows = results.of_task(task)
+    rows = rows[rows["status"] == "ok"]
+    if rows.empty:
+        return ""
+    best, worst = rows.iloc[0], rows.iloc[-1]
+    metric, names = FIRST_METRICS[best["head"]], results.checkpoint_titles
+    return (
+        f"{results.task_titles[task]}: of {counted(len(rows), 'fine-tuned checkpoint')} {names[best['checkpoint']]} is the best "
+        f"with {metric} {fixed(100 * best['accuracy'], 1)} %, {names[worst['checkpoint']]} the worst with "
+        f"{fixed(100 * worst['accuracy'], 1)} %."
+    )
 
 
 def _find_best(results: Results, view: str) -> str:

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from ckptrank.files.atomic import read_json
 from ckptrank.report.kit.templating import data_uri
@@ -15,7 +15,8 @@ from ckptrank.tasks.task import is_array
 
 HEIGHT = 192  # pixels of a picture
 MOST_WIDTH = 320
-TRUTH, FOUND = "#ffffff", "#ff9f1c"
+TRUTH, FOUND, INK = "#ffffff", "#ff9f1c", "#14181f"
+LETTERS = 12  # pixels
 
 
 def render_examples(task_folder: str, rows: list[tuple[str, str]]) -> list[dict]:
@@ -78,11 +79,15 @@ def _draw(picture: Image.Image, boxes: list[tuple], color: str) -> str:
     scale = min(HEIGHT / picture.height, MOST_WIDTH / picture.width)
     size = round(picture.width * scale), round(picture.height * scale)
     canvas = picture.resize(size, Image.Resampling.BILINEAR)
-    pen = ImageDraw.Draw(canvas)
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTERS)
     for box, name in boxes:
         left, top, right, bottom = (float(side) * scale for side in box)
         pen.rectangle((left, top, max(right, left), max(bottom, top)), outline=color, width=2)
-        pen.text((left + 3, top + 2), name, fill=color, stroke_width=1, stroke_fill="#000000")
+        # The name stands on the box, within the picture.
+        wide, high = pen.textlength(name, font) + 4, LETTERS + 3
+        x, y = max(min(left, canvas.width - wide), 0), max(top - high, 0)
+        pen.rectangle((x, y, x + wide, y + high), fill=color)
+        pen.text((x + 2, y + high / 2), name, fill=INK, font=font, anchor="lm")
     buffer = io.BytesIO()
     canvas.save(buffer, "JPEG", quality=80)
     return data_uri(buffer.getvalue(), "image/jpeg")

@@ -25,6 +25,8 @@ HEADS = {
     "mask_rcnn": "Mask R-CNN",
     "fcn": "FCN, a class for each pixel",
 }
+FIRST_METRICS = {"fcos": "AP", "faster_rcnn": "AP", "mask_rcnn": "mask AP", "fcn": "mIoU"}
+"""What makes the ground truth of a head."""
 METRICS = {"recall_at_1": "Recall@1", "pearson": "Pearson", "kendall": "Kendall"}
 
 
@@ -59,8 +61,7 @@ def render_ranking(results: Results, task: str, printed: str | None) -> Table:
             family = results.measures.set_index("measure").loc[measure, "family"]
             entered = frozenset() if family == "baseline" else frozenset({"measures"})
             rows.append(Row(tuple(cells), section=view, contests=entered))
-    kinds = "multi-label features of images, fine-tuned detectors as ground truth"
-    caption = f"Percent. {results.task_titles[task]}: {kinds}."
+    caption = "Percent, against the fine-tuned detectors. Whole images have the labels of all that is in them, objects one."
     if printed:
         caption += (
             f" Beside them what the paper prints in Table 11 for {printed}: four other checkpoints on other images,"
