@@ -3,6 +3,7 @@
 import html
 import itertools
 from contextlib import contextmanager
+from functools import partial
 from xml.etree import ElementTree
 
 import matplotlib
@@ -15,6 +16,7 @@ from tests.support.frames import HOSTILE, build_frames, build_nleep_grid, build_
 
 from ckptrank.report.benchmark import accuracy_figure, nleep_grid, quality_cost, scores
 from ckptrank.report.benchmark.accuracy_figure import find_family, plot_accuracies
+from ckptrank.report.benchmark.comparisons import plot_comparisons
 from ckptrank.report.benchmark.nleep_grid import plot_nleep_grid
 from ckptrank.report.benchmark.quality_cost import plot_quality_cost, quality_and_cost
 from ckptrank.report.benchmark.scores import plot_scores
@@ -50,6 +52,18 @@ def oklab(rgb):
         [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
     )
     return np.cbrt(np.clip(rgb, 0, 1) @ cones.T) @ axes.T
+
+
+@pytest.mark.parametrize(
+    "plot", [plot_quality_cost, partial(plot_comparisons, comparisons=pd.DataFrame())]
+)
+def test_where_no_order_is_known_a_sentence_says_so(tmp_path, plot):
+    summary = FRAMES.summary[FRAMES.summary["metric"] != "kendall"]
+    files = [tmp_path / "figure.svg", tmp_path / "figure.pdf"]
+    group = summary["group"].iloc[0]
+    plot(summary, FRAMES.measures, path_svg=files[0], path_pdf=files[1], group=group)
+    assert "all fine-tuned accuracies are equal" in files[0].read_text()
+    assert files[1].is_file()
 
 
 @pytest.mark.parametrize("vision", VISION)

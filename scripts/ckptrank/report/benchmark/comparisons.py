@@ -13,9 +13,9 @@ from ckptrank.evaluation.comparisons import find_ties, smallest_difference
 from ckptrank.evaluation.recommend import NOT_MEASURES
 from ckptrank.evaluation.tables import read_frame, read_table
 from ckptrank.files.atomic import write_text
-from ckptrank.report.benchmark.ranking_table import undefined_measures
+from ckptrank.report.benchmark.ranking_table import NO_ORDER, undefined_measures
 from ckptrank.report.kit import theme
-from ckptrank.report.kit.figures import saved_figure, shortened
+from ckptrank.report.kit.figures import save_sentence, saved_figure, shortened
 from ckptrank.report.kit.measures import measure_order
 from ckptrank.report.kit.output import Origin, render_figure_page
 from ckptrank.text import counted, fixed
@@ -88,13 +88,14 @@ def plot_comparisons(
 ) -> None:
     """Draw the measures by their mean Kendall with bars over ties, and the matrix of their differences."""
     names = list_shown(summary, measures, group)
+    label = f"Which measures can be told apart, group {group}"
     if not names:
-        raise ValueError(f"summary: no kendall in group {group!r}")
+        save_sentence(NO_ORDER, label, path_svg, path_pdf)
+        return
     pairs = comparisons[comparisons["group"] == group]
     differences, apart = _make_matrices(pairs, names)
     kendall = summary[(summary["group"] == group) & (summary["metric"] == "kendall")]
     ties = find_ties(names, lambda a, b: bool(apart[names.index(a), names.index(b)]))
-    label = f"Which measures can be told apart, group {group}"
     height = 1.3 + 0.19 * len(names)
     with saved_figure(9.4, max(2.6, height), label, path_svg, path_pdf) as figure:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.15, 1))

@@ -13,9 +13,9 @@ from matplotlib.transforms import Bbox
 
 from ckptrank.evaluation.tables import read_frame
 from ckptrank.files.atomic import write_text
-from ckptrank.report.benchmark.ranking_table import undefined_measures
+from ckptrank.report.benchmark.ranking_table import NO_ORDER, undefined_measures
 from ckptrank.report.kit import theme
-from ckptrank.report.kit.figures import put_legend, saved_figure, shortened
+from ckptrank.report.kit.figures import put_legend, save_sentence, saved_figure, shortened
 from ckptrank.report.kit.measures import measure_order
 from ckptrank.report.kit.output import Origin, render_figure_page
 
@@ -90,12 +90,13 @@ def plot_quality_cost(
 ) -> None:
     """Draw Kendall with its interval against seconds per pair (logarithmic), and the Pareto front."""
     frame = quality_and_cost(summary, measures, group, metric)
+    label = f"Quality against cost of the measures, group {group}"
     if frame.empty:
-        raise ValueError(f"summary: no {metric} and seconds in group {group!r}")
+        save_sentence(NO_ORDER, label, path_svg, path_pdf)
+        return
     families = theme.ordered(frame["family"], theme.FAMILIES)
     colors = theme.colors_for(families, theme.FAMILY_COLORS)
     markers = dict(zip(families, theme.MARKERS * len(families), strict=False))
-    label = f"Quality against cost of the measures, group {group}"
     with saved_figure(8.4, 5.4, label, path_svg, path_pdf) as figure:
         panel = figure.subplots()
         panel.set_xscale("log")

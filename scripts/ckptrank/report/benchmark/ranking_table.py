@@ -167,6 +167,10 @@ def _contests(family: str) -> frozenset[str]:
     return frozenset({"quality"} if family == "baseline" else {"quality", "cost"})
 
 
+#: What stands in the place of a figure of Kendall's tau.
+NO_ORDER = "No measure has a Kendall here: on every task all fine-tuned accuracies are equal, or fewer than two are known."
+
+
 def undefined_measures(summary: pd.DataFrame, group: str) -> set[str]:
     """Return the measures that are not defined for all pairs of a group, such as LEEP without heads.
 

@@ -41,6 +41,12 @@ def saved_figure(
             figure.savefig(path, format="pdf", metadata=metadata)
 
 
+def save_sentence(sentence: str, title: str, path_svg: str | Path, path_pdf: str | Path) -> None:
+    """Save a figure that says why there is nothing to draw."""
+    with saved_figure(8.4, 0.8, title, path_svg, path_pdf) as figure:
+        figure.text(0.01, 0.5, sentence, va="center")
+
+
 def shortened(name: str, length: int = 30) -> str:
     """Return ``name`` on one line, its middle cut out where it is longer than ``length``."""
     name = " ".join(name.split())
