@@ -33,9 +33,10 @@ from ckptrank.evaluation.metrics import kendall, regret_at_k
 
 ROOT = Path(__file__).parents[1]
 TABLE = Path(__file__).with_name("results") / "rank_default.csv"
-# What `rank` can use: of training samples, without fine-tuning, a head or a source's images.
+# What `rank` can use: of training samples, without fine-tuning, a head or a source's images; a score that depends on
+# which checkpoints are compared is left out, for there is none for all of them.
 CANDIDATES = (
-    "linear_converged", "logme", "lfc", "h_score", "nleep", "knn", "parc", "gbc", "sfda", "ncti", "pactran", "transrate",
+    "linear_converged", "logme", "lfc", "h_score", "nleep", "knn", "parc", "gbc", "sfda", "pactran", "transrate",
 )  # fmt: skip
 PENALTIES = np.logspace(-2, 4, 7)
 RESAMPLES = 2000
@@ -49,7 +50,7 @@ def read(folder: Path) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     }
     truth = tables["ground_truth"].pivot(index="checkpoint", columns="task", values="accuracy")
     scores = tables["scores"]
-    scores = scores[scores["measure"].isin(CANDIDATES)]
+    scores = scores[scores["measure"].isin(CANDIDATES) & scores["group"].isna()]
     by_task = {
         task: rows.pivot(index="checkpoint", columns="measure", values="score")
         for task, rows in scores.groupby("task")

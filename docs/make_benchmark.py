@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from ckptrank.evaluation.comparisons import smallest_difference
 from ckptrank.text import DASH, fixed, significant
 
 ROOT = Path(__file__).parents[1]
@@ -130,12 +131,11 @@ def count_told_apart(frames: Mapping[str, pd.DataFrame]) -> str:
         if known.empty:
             continue
         measures = len({*known["better"], *known["worse"]})
-        half = ((known["high"] - known["low"]) / 2).median()
         apart = int(known["told_apart"].sum())
         rows.append(
-            [group, str(measures), str(len(known)), f"{apart} ({apart / len(known):.0%})", fixed(half, 0)]
+            [group, str(measures), str(len(known)), f"{apart} ({apart / len(known):.0%})", fixed(smallest_difference(known), 0)]
         )  # fmt: skip
-    head = ["group", "measures", "pairs", "told apart", "half an interval, tau × 100"]
+    head = ["group", "measures", "pairs", "told apart", "smallest difference, tau × 100"]
     return write_table(head, rows)
 
 

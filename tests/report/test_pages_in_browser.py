@@ -211,6 +211,13 @@ def test_the_download_is_the_table(browser, pages, run):
     assert found["LEEP"] == ""
 
 
+def test_the_download_of_a_figure_is_the_figure(browser, pages):
+    browser.open(pages["figure"])
+    link = browser.find("a[download$='.svg']")[0]
+    with urlopen(link.get_attribute("href")) as content:
+        assert b"<svg" in content.read()
+
+
 def test_the_landing_page_says_what_the_tables_say(browser, pages, run):
     browser.open(pages["landing"])
     text = browser.run("return document.body.innerText").replace("\xa0", " ")

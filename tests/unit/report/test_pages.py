@@ -417,7 +417,8 @@ def test_figure_page(tmp_path):
     )
     assert f'alt="Bars {html.escape(HOSTILE)}"' in page
     assert f"data:application/pdf;base64,{base64.b64encode(b'%PDF').decode()}" in page
-    assert 'download="a.svg"' in page
+    assert 'download="a.svg" data-figure="figure"' in page
+    assert page.count(base64.b64encode(b"<svg/>").decode()) == 1  # the page stays small
 
 
 # interactive charts
@@ -441,7 +442,7 @@ def test_score_chart_holds_every_point(no_bundle):
     at = [
         row
         for row, (m, t) in enumerate(
-            zip(columns["measure"]["index"], columns["task"]["index"], strict=True)
+            zip(columns["measure"]["index"], columns["Checkpoint"]["index"], strict=True)
         )
         if columns["measure"]["words"][m] == "nleep" and columns["task"]["words"][t] == "digits"
     ]

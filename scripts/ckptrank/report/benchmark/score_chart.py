@@ -13,6 +13,7 @@ from ckptrank.report.kit.charts import (
     render_chart_page,
     round_numbers,
     shape_by,
+    share_index,
 )
 from ckptrank.report.kit.measures import measure_order
 
@@ -73,15 +74,21 @@ def _find_points(frames: Frames, group: str, members: list[str]) -> pd.DataFrame
 def _list_columns(frames: Frames, points: pd.DataFrame) -> dict:
     names, facts = titles(frames.checkpoints, "checkpoint"), _find_facts(frames)
     kinds = facts.loc[points["checkpoint"], "kind"]
-    return {
-        "Checkpoint": index_words([names[name] for name in points["checkpoint"]]),
-        "Supervision": index_words([theme.KIND_TITLES.get(kind, kind) for kind in kinds]),
-        "Architecture": index_words(list(facts.loc[points["checkpoint"], "architecture"])),
-        "measure": index_words(list(points["measure"])),
-        "task": index_words(list(points["task"])),
-        "Score": round_numbers(points["score"]),
+    of_pairs = {
+        "Checkpoint": [names[name] for name in points["checkpoint"]],
+        "Supervision": [theme.KIND_TITLES.get(kind, kind) for kind in kinds],
+        "Architecture": list(facts.loc[points["checkpoint"], "architecture"]),
+        "task": list(points["task"]),
         "Accuracy": round_numbers(100 * points["accuracy"]),
         "Noise": round_numbers(100 * points["noise_sd"]),
+    }
+    shared = share_index(of_pairs)
+    return {
+        **{name: shared.pop(name) for name in ("Checkpoint", "Supervision", "Architecture")},
+        "measure": index_words(list(points["measure"])),
+        "task": shared.pop("task"),
+        "Score": round_numbers(points["score"]),
+        **shared,
     }
 
 

@@ -6,6 +6,7 @@ opens inside Snakemake's single-file report.
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 
 import altair as alt
@@ -61,11 +62,22 @@ def list_legend(domain: list[str], colors: dict[str, str]) -> list[tuple[str, st
     ]
 
 
-def index_words(values: list[str]) -> dict:
+def index_words(values: list) -> dict:
     """Return a column of names in short: the different ones, and an index per row."""
     words = list(dict.fromkeys(values))
     places = {word: place for place, word in enumerate(words)}
     return {"words": words, "index": [places[value] for value in values]}
+
+
+def share_index(columns: Mapping[str, list]) -> dict[str, dict]:
+    """Return columns that repeat together, as the facts about a pair do for every measure: one index serves all."""
+    first = next(iter(columns))
+    rows = index_words(list(zip(*columns.values(), strict=True)))
+    words = map(list, zip(*rows["words"], strict=True))
+    return {
+        name: {"words": own, **({"index": rows["index"]} if name == first else {"like": first})}
+        for name, own in zip(columns, words, strict=True)
+    }
 
 
 def round_numbers(values: pd.Series) -> list[float | None]:
@@ -77,7 +89,7 @@ def render_chart_page(
 ) -> str:
     """Return the page of a chart; it draws itself again when the screen turns dark or light.
 
-    ``columns``: dataset -> field -> :func:`index_words` or numbers, made into records in the browser;
+    ``columns``: dataset -> field -> :func:`index_words`, of :func:`share_index` or numbers, made into records in the browser;
     ``datasets``: records as they are; ``context``: ``title``, ``caption``, ``legend``, ``made_from``.
     """
     spec = chart.properties(
@@ -124,7 +136,8 @@ def _config(colors: dict[str, str]) -> dict:
 
 def _json(value: object) -> markupsafe.Markup:
     """Return JSON that cannot end a script element, whatever the names in it."""
-    return markupsafe.Markup(json.dumps(value, allow_nan=False).replace("<", "\\u003c"))
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return markupsafe.Markup(text.replace("<", "\\u003c"))
 
 
 @cache

@@ -1,7 +1,8 @@
 for (const [name, columns] of Object.entries(settings.columns)) {
   const fields = Object.entries(columns), first = fields[0][1];
+  const rows = values => (values.like ? columns[values.like] : values).index;
   settings.datasets[name] = (first.index || first).map((_, row) => Object.fromEntries(
-    fields.map(([field, values]) => [field, values.words ? values.words[values.index[row]] : values[row]])));
+    fields.map(([field, values]) => [field, values.words ? values.words[rows(values)[row]] : values[row]])));
 }
 settings.spec.datasets = settings.datasets;
 
@@ -22,7 +23,8 @@ const list = view => {
   shown.forEach(field => {
     const title = cell(heading, "th", field.replaceAll("_", " "));
     title.scope = "col";
-    if (settings.columns.points[field].words === undefined) title.className = "ck-number";
+    const values = settings.columns.points[field];
+    if (typeof (values.words || values).find(value => value !== null) === "number") title.className = "ck-number";
   });
   settings.datasets.points
     .filter(point => menus.every(menu => !(menu in point) || point[menu] === view.signal(menu)))
