@@ -434,8 +434,14 @@ use rule render as render_detection with:
         detectors=detection.ground_truth_files(),
     output:
         figures=directory("<results>/report/detection/figures"),
-        page=report(
+        index=report(
             "<results>/report/detection/index.html",
+            caption="../reports/captions/detection_overview.rst",
+            category="Which backbone for a detector",
+            labels={"what": "overview"},
+        ),
+        page=report(
+            "<results>/report/detection/tables.html",
             caption="../reports/captions/detection.rst",
             category="Which backbone for a detector",
             labels={"what": "precisions, measures, pictures"},
@@ -445,7 +451,10 @@ use rule render as render_detection with:
     params:
         published=detection.entry["published"],
         sweep=detection.sweep_of_page,
-        links={"provenance.html": "What ran, with which versions, for how long"},
+        links={
+            "tables.html": "How well the measures rank, what fine-tuning reaches, what is found in pictures",
+            "provenance.html": "What ran, with which versions, for how long",
+        },
         page="detection.chapter",
         code=digest_report("detection.chapter"),
 

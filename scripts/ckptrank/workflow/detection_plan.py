@@ -171,7 +171,7 @@ class DetectionPlan:
 
     def pages(self) -> list[str]:
         """Return the pages of the chapter; none where the benchmark is empty."""
-        names = ("index", "provenance") if self.ranked else ()
+        names = ("index", "tables", "provenance") if self.ranked else ()
         return [f"<results>/report/detection/{name}.html" for name in names]
 
 

@@ -1,5 +1,7 @@
 """The chapter on detection says what its tables say."""
 
+from pathlib import Path
+
 import pytest
 from tests.support.detectors import write_run
 from tests.support.page_text import Text
@@ -25,12 +27,17 @@ def given(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(given, tmp_path_factory):
+def pages(given, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    made = {"page": str(folder / "index.html"), "figures": str(folder / "figures")}
+    made = {name: str(folder / f"{name}.html") for name in ("index", "page")}
     params = {"published": {"scenes": "VOC detection"}, "links": LINKS, "sweep": SWEEP}
-    write(given, made, params, Origin("rule x", "logs/x.log", ""))
-    return (folder / "index.html").read_text(encoding="utf-8")
+    write(
+        given,
+        made | {"figures": str(folder / "figures")},
+        params,
+        Origin("rule x", "logs/x.log", ""),
+    )
+    return {name: Path(file).read_text(encoding="utf-8") for name, file in made.items()}
 
 
 def shown(table, row, key):
@@ -70,7 +77,19 @@ def test_costs_are_summed(given):
     assert rows["Objects: all measures"] == 2
 
 
-def test_the_page_has_all_and_escapes_names(page):
+def test_the_report_opens_with_the_answer(pages):
+    text = Text(pages["index"]).text
+    assert "Scenes & things: of 3 fine-tuned checkpoints <c> is the best" in text
+    assert "What ran" in text
+    assert 'data-result="' in pages["index"]
+    assert "<c>" not in pages["index"]
+    assert (
+        "<script" not in pages["index"]
+    )  # it would end the one that the report keeps this page in
+
+
+def test_the_page_has_all_and_escapes_names(pages):
+    page = pages["page"]
     text = Text(page).text
     best = "of 3 fine-tuned checkpoints <c> is the best with AP 30.0 %, <a> the worst with 10.0 %"
     assert f"Scenes & things: {best}" in text
@@ -78,5 +97,4 @@ def test_the_page_has_all_and_escapes_names(page):
     assert [each for each in words if each not in text] == []
     assert page.count("data:image/jpeg;base64,") == 3  # what there is, of the best, of the worst
     assert "<c>" not in page
-    assert "What ran" in text
     assert len(page) < 1_400_000

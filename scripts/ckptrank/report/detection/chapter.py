@@ -1,4 +1,4 @@
-"""The chapter on detection: one page with its answer, tables, figure and pictures, a part for each task."""
+"""The chapter on detection: a first page with its answer, and one of tables and pictures, a part for each task."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +22,7 @@ from ckptrank.text import counted, fixed, is_number
 
 
 def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> None:
-    """Write the ``page`` and the ``figures`` into their folder.
+    """Write the ``index``, the ``page`` and the ``figures`` into their folder.
 
     ``given`` has the tables by name, the folders of the ``prepared`` tasks and the ``detectors``' ground truth.
     """
@@ -34,21 +34,19 @@ def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> Non
         _render_task(results, task, prepared[task], given["detectors"], params, figures)
         for task in results.task_titles
     ]
-    page = made["page"]
-    links = {follow(page, link): title for link, title in params["links"].items()}
-    write_text(
-        page,
-        render(
-            "detection.html",
-            title="Which backbone for a detector?",
-            lead=describe(results),
-            parts=parts,
-            costs=html_view(render_costs(results)),
-            pages=links,
-            local=links_from(page),
-            made_from=origin.made_from,
-        ),
-    )
+    index, page = made["index"], made["page"]
+    shared = {
+        "title": "Which backbone for a detector?",
+        "lead": describe(results),
+        "parts": parts,
+        "made_from": origin.made_from,
+    }
+    links = {follow(index, link): title for link, title in params["links"].items()}
+    # The first page is also what the report opens with, and so has no script.
+    overview = render("detection_overview.html", pages=links, local=links_from(index), **shared)
+    write_text(index, overview)
+    costs = html_view(render_costs(results))
+    write_text(page, render("detection.html", costs=costs, **shared))
 
 
 def describe(results: Results) -> list[str]:
