@@ -4,7 +4,6 @@ FOLDER is where `make benchmark` has run. A table stands in the page between ``<
 text around them is written by hand. Two of the pictures are the report's own figures of the union of the groups.
 """
 
-import json
 import re
 import shutil
 import sys
@@ -15,6 +14,7 @@ import pandas as pd
 import yaml
 
 from ckptrank.evaluation.comparisons import smallest_difference
+from ckptrank.jobs.costs import read_job_costs
 from ckptrank.text import DASH, fixed, significant
 
 ROOT = Path(__file__).parents[1]
@@ -164,12 +164,7 @@ def list_ways(path: Path) -> str:
 
 def add_up_costs(folder: Path) -> str:
     """Jobs and processor time by stage, from the last line of every job's log."""
-    jobs = []
-    for path in folder.glob("logs/**/*.log"):
-        last = path.read_text(encoding="utf-8", errors="replace").rstrip("\n").rpartition("\n")[2]
-        if last.startswith("job: "):
-            jobs.append(json.loads(last.removeprefix("job: ")))
-    frame = pd.DataFrame(jobs)
+    frame = pd.DataFrame(read_job_costs(folder / "logs"))
     starts = list(STAGES)
     stages = frame["rule"].map(
         lambda rule: max((s for s in starts if rule.startswith(s)), key=len, default="rest")

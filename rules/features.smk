@@ -97,11 +97,7 @@ use rule extract_features as extract_training with:
 
 
 # What a stage of it sees that scores few samples of each class.
-use rule extract_features as extract_sample with:
-    input:
-        checkpoints=[paths.CHECKPOINT],
-        tasks=[paths.TASK],
-        images=get_training_images,
+use rule extract_training as extract_sample with:
     output:
         paths.SAMPLE_FEATURES,
     log:

@@ -65,8 +65,14 @@ def find_logs(log: str | Path) -> Path:
 
 def has_end(log: Path) -> bool:
     """Whether a job's log is closed by the line of its costs, which a job that is killed does not write."""
+    return _read_end(log) is not None
+
+
+def _read_end(log: Path) -> dict | None:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return bool(lines) and lines[-1].startswith(JOB_LINE)
+    if not lines or not lines[-1].startswith(JOB_LINE):
+        return None
+    return json.loads(lines[-1].removeprefix(JOB_LINE))
 
 
 def read_job_costs(folder: str | Path) -> list[dict]:
@@ -76,8 +82,7 @@ def read_job_costs(folder: str | Path) -> list[dict]:
     """
     costs = []
     for path in sorted(Path(folder).rglob("*.log")):
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if lines and lines[-1].startswith(JOB_LINE):
-            cost = json.loads(lines[-1].removeprefix(JOB_LINE))
+        cost = _read_end(path)
+        if cost is not None:
             costs.append({**cost, "log": str(path.relative_to(folder))})
     return costs

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from ckptrank.errors import PairFault
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import split_rows
@@ -52,6 +55,31 @@ def make_task(
     objects = share_masks(*(found for _, found in parts))
     pairs = zip((files for files, _ in parts), objects, strict=True)
     return TaskData.of_objects(chosen, *pairs, notes=notes)
+
+
+def read_instances(path: Path, size: tuple[int, int], faults: Faults) -> np.ndarray | None:
+    """Return the numbers of the objects that the pixels (H, W) of an image belong to; None where they cannot be read.
+
+    ``size``: the image's height and width, which its file of numbers must have.
+    """
+    try:
+        with Image.open(path) as image:
+            numbers = np.asarray(image)
+    except OSError as error:
+        faults.add(str(path), f"cannot be read ({error})")
+        return None
+    if numbers.shape != size:
+        said = " x ".join(map(str, numbers.shape[1::-1]))
+        faults.add(str(path), f"has {said} pixels, the image {size[1]} x {size[0]}")
+        return None
+    return numbers
+
+
+def encode_pixels(mask: np.ndarray) -> bytes:
+    """Return COCO's compressed run-length code of a mask (H, W)."""
+    from faster_coco_eval.core import mask as codes
+
+    return codes.encode(np.asfortranarray(mask, np.uint8))["counts"]
 
 
 def _gather(

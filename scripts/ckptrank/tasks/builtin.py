@@ -25,6 +25,7 @@ from ckptrank.builtin.images.surfaces import SURFACES, draw_surfaces
 from ckptrank.builtin.images.tissue import TISSUE, draw_tissue
 from ckptrank.sampling import SPLITS
 from ckptrank.seeds import seed_from
+from ckptrank.tasks.annotated import encode_pixels
 from ckptrank.tasks.objects import Objects
 from ckptrank.tasks.task import TaskData
 
@@ -141,8 +142,6 @@ def _make_scenes(train: int, test: int) -> tuple[tuple[np.ndarray, Objects], ...
 
 
 def _list_objects(drawn: Scenes) -> Objects:
-    from faster_coco_eval.core import mask as codes
-
     count = len(drawn.images)
     counts = np.bincount(drawn.image, minlength=count)
     return Objects(
@@ -151,9 +150,7 @@ def _list_objects(drawn: Scenes) -> Objects:
         boxes=drawn.boxes.astype(np.float32),
         labels=drawn.kind,
         crowd=np.zeros(len(drawn.kind), bool),
-        masks=tuple(
-            codes.encode(np.asfortranarray(mask, np.uint8))["counts"] for mask in drawn.masks
-        ),
+        masks=tuple(encode_pixels(mask) for mask in drawn.masks),
     )
 
 

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
-from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.annotated import AnnotatedImage, encode_pixels, make_task, read_instances
 from ckptrank.tasks.image_sizes import read_size
 from ckptrank.tasks.objects import Annotation, Faults
 from ckptrank.tasks.task import TaskData
@@ -54,15 +53,12 @@ def _read_image(root: Path, split: str, file: Path, faults: Faults) -> Annotated
     name = file.name.removesuffix("_leftImg8bit.png")
     place = root / "gtFine" / split / file.parent.name / f"{name}_gtFine_instanceIds.png"
     try:
-        with Image.open(place) as image:
-            numbers = np.asarray(image)
         size = read_size(file)
-    except (OSError, PairFault) as error:
-        faults.add(str(place), f"cannot be read with its image ({error})")
+    except PairFault as fault:
+        faults.add(str(place), f"cannot be read with its image ({fault})")
         return None
-    if numbers.shape != size:
-        said = " x ".join(map(str, numbers.shape[1::-1]))
-        faults.add(str(place), f"has {said} pixels, the image {size[1]} x {size[0]}")
+    numbers = read_instances(place, size, faults)
+    if numbers is None:
         return None
     found = [
         _annotate(place, int(number), numbers == number)
@@ -73,11 +69,9 @@ def _read_image(root: Path, split: str, file: Path, faults: Faults) -> Annotated
 
 
 def _annotate(place: Path, number: int, mask: np.ndarray) -> Annotation:
-    from faster_coco_eval.core import mask as codes
-
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
     crowd = number < INSTANCES
     name = CLASSES[number if crowd else number // INSTANCES]
-    code = codes.encode(np.asfortranarray(mask, np.uint8))["counts"]
+    code = encode_pixels(mask)
     return Annotation(f"{place}, object {number}", name, tuple(map(float, box)), crowd, code)

@@ -89,9 +89,12 @@ class TaskData:
     @property
     def class_sizes(self) -> np.ndarray:
         """(C,) training images of each class."""
+        return self._count(self.train_labels)
+
+    def _count(self, labels: np.ndarray) -> np.ndarray:
         if self.multi_label:
-            return self.train_labels.sum(axis=0, dtype=np.int64)
-        return np.bincount(self.train_labels, minlength=len(self.classes))
+            return labels.sum(axis=0, dtype=np.int64)
+        return np.bincount(labels, minlength=len(self.classes))
 
     def images(self, split: str) -> Images:
         return getattr(self, f"{split}_images")
@@ -140,19 +143,19 @@ class TaskData:
             )
 
     def _check_coverage(self) -> None:
-        sizes = dict(zip(self.classes, self.class_sizes, strict=True))
-        missing = [name for name, size in sizes.items() if size == 0]
+        missing = self._list_empty(self.class_sizes)
         if missing:
             raise PairFault(f"train_labels: no training sample of {listing(missing)}")
         if self.validation is None:
             return
         if not self.validation.any():
             raise PairFault("validation: the split is empty")
-        rest = self.train_labels[~self.validation]
-        left = rest.sum(axis=0) if self.multi_label else np.bincount(rest, minlength=len(sizes))
-        unseen = [name for name, count in zip(self.classes, left, strict=True) if count == 0]
+        unseen = self._list_empty(self._count(self.train_labels[~self.validation]))
         if unseen:
             raise PairFault(f"validation: leaves no training sample of {listing(unseen)}")
+
+    def _list_empty(self, sizes: np.ndarray) -> list[str]:
+        return [name for name, size in zip(self.classes, sizes, strict=True) if size == 0]
 
 
 def _check_images(images: Images, name: str) -> None:

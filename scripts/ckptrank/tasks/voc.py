@@ -7,12 +7,11 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 import numpy as np
-from PIL import Image
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.files.downloads import cache_folder, is_transient, retry
-from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.annotated import AnnotatedImage, encode_pixels, make_task, read_instances
 from ckptrank.tasks.folder import SUFFIXES
 from ckptrank.tasks.image_sizes import read_size
 from ckptrank.tasks.layouts import PARTS, find_layout, is_layout, list_sets
@@ -195,21 +194,11 @@ def _read_masks(
     layout: Path, name: str, size: tuple[int, int], faults: Faults
 ) -> dict[int, bytes] | None:
     """Return number of an object -> its mask, where the masks can be read; objects are numbered as their annotations are."""
-    from faster_coco_eval.core import mask as codes
-
-    path = _name_mask(layout, name)
-    try:
-        with Image.open(path) as image:
-            numbers = np.asarray(image)
-    except OSError as error:
-        faults.add(str(path), f"cannot be read ({error})")
-        return None
-    if numbers.shape != size:
-        said = " x ".join(map(str, numbers.shape[1::-1]))
-        faults.add(str(path), f"has {said} pixels, the image {size[1]} x {size[0]}")
+    numbers = read_instances(_name_mask(layout, name), size, faults)
+    if numbers is None:
         return None
     return {
-        int(number): codes.encode(np.asfortranarray(numbers == number, np.uint8))["counts"]
+        int(number): encode_pixels(numbers == number)
         for number in np.unique(numbers)
         if number not in (0, BORDER)
     }

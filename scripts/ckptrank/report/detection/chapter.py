@@ -125,9 +125,7 @@ def _render_task(
         "title": results.task_titles[task],
         "tables": [html_view(table) for table in tables],
         "figure": data_uri(svg.read_bytes(), "image/svg+xml"),
-        "downloads": [
-            (svg.name, "Download SVG", data_uri(svg.read_bytes(), "image/svg+xml")),
-            (pdf.name, "PDF", data_uri(pdf.read_bytes(), "application/pdf")),
-        ],
+        "pdf": data_uri(pdf.read_bytes(), "application/pdf"),
+        "names": (svg.name, pdf.name),
         "examples": render_examples(folder, rows) if rows else [],
     }
