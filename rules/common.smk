@@ -28,7 +28,13 @@ from ckptrank.workflow.report_plan import (
     report_files,
     run_config,
 )
-from ckptrank.workflow.resources import JobResources, disk, memory, runtime
+from ckptrank.workflow.resources import (
+    JobResources,
+    disk,
+    memory,
+    runtime,
+    share_cores,
+)
 
 # Snakemake names the files of the command line before the one in the working directory, over which they
 # are laid. Where another workflow uses this one as a module, its `config:` counts and no file.
@@ -134,3 +140,8 @@ def get_pair_group(wildcards):
 
 # The measures of a pair go with its extraction, unless that holds a GPU which they do not need.
 EXTRACTION_GROUP = None if resources.gpus() else get_pair_group
+
+
+def get_decoding_threads(wildcards):
+    """Threads of a job that decodes images."""
+    return share_cores(4, workflow.cores if workflow.local_exec else None)

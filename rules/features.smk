@@ -11,7 +11,7 @@ rule fit_images:
         EXTRACTION_GROUP
     conda:
         "../envs/data.yaml"
-    threads: 4
+    threads: get_decoding_threads
     resources:
         mem_mb=memory(1000),
         disk_mb=disk(2000, 3),

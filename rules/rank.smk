@@ -92,7 +92,7 @@ rule count_twins:
         "<logs>/rank/order/twins/{task}.log",
     conda:
         "../envs/data.yaml"
-    threads: 4
+    threads: get_decoding_threads
     resources:
         mem_mb=memory(1000),
         runtime=runtime(60),

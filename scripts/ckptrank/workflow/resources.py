@@ -36,6 +36,15 @@ def runtime(minutes: float) -> Callable[..., int]:
     return runtime_of_job
 
 
+def share_cores(wanted: int, cores: int | None) -> int:
+    """Return the threads of a job that can use ``wanted``: of a machine's ``cores`` at most a quarter, but one.
+
+    A job that takes all cores starts when all are free: while it waits, one long job keeps the others idle. A cluster,
+    where ``cores`` is None, gives all that is wanted.
+    """
+    return wanted if cores is None else min(wanted, max(1, cores // 4))
+
+
 @dataclass(frozen=True)
 class JobResources:
     """What depends on the config: ``compute`` and ``finetune`` are its entries of these names."""

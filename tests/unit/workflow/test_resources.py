@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from ckptrank.workflow.resources import share_cores
 from tests.support.workspaces import ROOT
 
 # Rules that hold a script or shell command, and their text: file:line -> body.
@@ -50,3 +51,14 @@ def test_the_default_profile_overrides_nothing_of_the_cluster():
 def test_the_profile_is_found_by_its_name_right_after_a_clone():
     assert (ROOT / "slurm").is_symlink()
     assert (ROOT / "slurm" / "config.yaml").samefile(ROOT / "profiles/slurm/config.yaml")
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (8, 2), (64, 4), (None, 4)])
+def test_no_job_takes_all_cores_of_a_machine(cores, threads):
+    assert share_cores(4, cores) == threads
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_threads_are_shared_by_the_machine_that_runs_the_job(rule):
+    """A number here was a job that waited for all cores of a small machine, which one fine-tuning run kept idle."""
+    assert set(re.findall(r"\bthreads: *(\S+)", RULES[rule])) <= {"get_decoding_threads"}
