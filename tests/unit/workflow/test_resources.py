@@ -4,8 +4,9 @@ import re
 
 import pytest
 import yaml
-from ckptrank.workflow.resources import share_cores
 from tests.support.workspaces import ROOT
+
+from ckptrank.workflow.resources import share_cores
 
 # Rules that hold a script or shell command, and their text: file:line -> body.
 RULES = {
