@@ -8,8 +8,9 @@ from ckptrank.tasks.prepare import prepare_task
 HEAD = Head("fcos", (4, 8, 16), 32, 96, 96, False)
 
 
-def prepare_scenes(folder, train=10, test=6):
-    prepare_task({"source": "builtin", "name": "scenes", "train": train, "test": test}, folder)
+def prepare_scenes(folder, train=10, test=6, **fields):
+    definition = {"source": "builtin", "name": "scenes", "train": train, "test": test}
+    prepare_task({**definition, **fields}, folder)
     return folder
 
 
@@ -19,7 +20,7 @@ def prepare_scratch(folder, architecture="resnet_half"):
     return folder
 
 
-def make_pair(tmp_path, architecture="resnet_half", **sizes):
+def make_pair(tmp_path, architecture="resnet_half", **fields):
     """Return the pair of a network of random weights and some scenes."""
     checkpoint = prepare_scratch(tmp_path / "net", architecture)
-    return Pair("net", "scenes", checkpoint, prepare_scenes(tmp_path / "scenes", **sizes))
+    return Pair("net", "scenes", checkpoint, prepare_scenes(tmp_path / "scenes", **fields))

@@ -31,6 +31,11 @@ class ObjectImages:
     def __len__(self) -> int:
         return len(self.objects)
 
+    def limited_to(self, rows: np.ndarray) -> "ObjectImages":
+        """Return some images (sorted rows) and their objects."""
+        images = self.images[rows] if is_array(self.images) else self.images.limited_to(rows)
+        return ObjectImages(images, self.objects.limited_to(rows), self.shapes)
+
     def batches(self, rows: Iterable[np.ndarray], device: torch.device) -> Iterator[Batch]:
         """Yield images (3, H, W) in 0..1 and their targets on the device, read ahead by threads."""
         for batch in map_ahead(self._read, rows, workers=count_workers(), ahead=READ_AHEAD):

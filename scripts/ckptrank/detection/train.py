@@ -89,19 +89,34 @@ def train_detector(
     description: str = "fine-tuning",
     examples: int = 0,
     losses: list[float] | None = None,
+    validation: ObjectImages | None = None,
 ) -> dict[int, dict]:
     """Fine-tune ``network`` under a new head, in place; return what each budget of steps gives.
 
-    That is ``metrics`` (name -> 0..1) and, of the first ``examples`` test images, what is found in them. State,
-    precision, losses and divergence are as in :func:`ckptrank.finetune.train.finetune`; the random numbers of a step
-    follow from the seed and its number, so that a resumed run is the same on every device. Raises
-    :class:`~ckptrank.errors.PairFault` where the network has no feature maps.
+    That is ``metrics`` (name -> 0..1) and, of the first ``examples`` test images, what is found in them; with images
+    for ``validation`` also the metrics on these, as ``validation``. State, precision, losses and divergence are as in
+    :func:`ckptrank.finetune.train.finetune`; the random numbers of a step follow from the seed and its number, so that
+    a resumed run is the same on every device. Raises :class:`~ckptrank.errors.PairFault` where the network has no
+    feature maps.
     """
     torch.manual_seed(seed)
     chosen = set_precision(precision, device, auto=TRAINING_PRECISION)
     detector = build(network=network, classes=classes, precision=chosen, **vars(head)).to(device)
     optimiser = make_optimiser(detector, recipe)
     training = TrainingStep(_Loss(detector, device), optimiser, lambda loss, _: loss, chosen)
+    look = partial(test_detector, detector, classes=classes, head=head, device=device)
+
+    def test_now() -> dict:
+        found = look(test, examples=examples)
+        if validation is None:
+            return found
+        return {**found, "validation": look(validation, examples=0)["metrics"]}
+
+    def find_nothing() -> dict:
+        nothing = dict.fromkeys(head.metrics, 0.0)
+        found = {"metrics": nothing, "examples": []}
+        return found if validation is None else {**found, "validation": nothing}
+
     fingerprint = make_fingerprint(recipe, seed, head, classes, len(train), chosen.name)
     return run_steps(
         training,
@@ -111,16 +126,13 @@ def train_detector(
         samples=len(train),
         seed=seed,
         device=device,
-        test=partial(
-            test_detector,
-            detector, test, classes=classes, head=head, device=device, examples=examples,
-        ),
-        test_diverged=lambda: {"metrics": dict.fromkeys(head.metrics, 0.0), "examples": []},
+        test=test_now,
+        test_diverged=find_nothing,
         describe=lambda found: str(found["metrics"]),
         description=description,
         prepare=lambda step: torch.manual_seed(seed_from(seed, "step", step)),
         losses=losses,
-    )  # fmt: skip
+    )
 
 
 @torch.inference_mode()

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ckptrank.checkpoints import load_network, read_card
 from ckptrank.detection.data import ObjectImages, load_split
 from ckptrank.detection.train import Head, train_detector
@@ -21,7 +23,7 @@ class DetectorRunner(Runner):
     """As :class:`~ckptrank.finetune.sweep.Runner`; its accuracies are the first metric of the head.
 
     ``settings`` has, beside the recipe's, the fields of :class:`Head` as ``detector`` and the number of ``examples``.
-    All metrics and the examples go to the ``details`` of its runs.
+    All metrics and the examples go to the ``details`` of its runs, those on validation images included.
     """
 
     def tune(
@@ -31,6 +33,12 @@ class DetectorRunner(Runner):
         detector = self.settings["detector"]
         head = Head(**{**detector, "strides": tuple(detector["strides"])})
         train, test = (_load(task, split, head) for split in SPLITS)
+        held_out, validation = task.validation(), None
+        if held_out is not None:
+            validation = train.limited_to(np.flatnonzero(held_out))
+            train = train.limited_to(np.flatnonzero(~held_out))
+            for name, images in (("validation", validation), ("remaining training", train)):
+                _check_objects(images, name)
         scratch = not read_card(self.pair.checkpoint_folder)["sha256"]
         recipe = make_recipe(self.settings, learning_rate, scratch=scratch, samples=len(train))
         losses: list[float] = []
@@ -48,15 +56,29 @@ class DetectorRunner(Runner):
             description=description,
             examples=self.settings["examples"],
             losses=losses,
+            validation=validation,
         )
-        qualities = {steps: found["metrics"][head.metrics[0]] for steps, found in tested.items()}
-        return Run(qualities, 0.0, average_first_epoch(losses, len(train), recipe), tested)
+        first = head.metrics[0]
+        chosen_by = {
+            steps: found["validation"][first] for steps, found in tested.items() if validation
+        }
+        return Run(
+            {steps: found["metrics"][first] for steps, found in tested.items()},
+            0.0,
+            average_first_epoch(losses, len(train), recipe),
+            tested,
+            validation=chosen_by or None,
+        )
 
 
 def _load(task: StoredTask, split: str, head: Head) -> ObjectImages:
     loaded = load_split(task, split, head.shapes)
-    if loaded.objects.crowd.all():
-        raise PairFault(f"its {split} images have no object to find")
+    _check_objects(loaded, split)
     if head.shapes and loaded.objects.masks is None:
         raise PairFault(f"its objects have no masks, which {head.head} learns")
     return loaded
+
+
+def _check_objects(images: ObjectImages, name: str) -> None:
+    if images.objects.crowd.all():
+        raise PairFault(f"its {name} images have no object to find")

@@ -47,11 +47,11 @@ def load(definition: dict) -> TaskData:
     """Draw the task ``{"source": "builtin", "name": ..., "train": ..., "test": ...}``.
 
     ``train`` and ``test`` are numbers of images, by default the benchmark's own; a ``title`` is
-    allowed and changes nothing, as are ``shots`` and their ``seed``, which :func:`load_task` sees to.
+    allowed and changes nothing, as are ``shots``, ``validation`` and their ``seed``, which :func:`load_task` sees to.
     The images depend on the name and the two numbers alone.
     Raises ``ValueError`` naming the field that is wrong.
     """
-    unknown = set(definition) - {"source", "title", "name", "shots", "seed", *SPLITS}
+    unknown = set(definition) - {"source", "title", "name", "shots", "validation", "seed", *SPLITS}
     if unknown:
         raise ValueError(f"built-in task: unknown fields {', '.join(sorted(unknown))}")
     if definition.get("source") != "builtin":

@@ -32,6 +32,7 @@ from ckptrank.tasks.folder import scan
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import mark_labels, number_labels, split_rows
 from ckptrank.tasks.task import Images, TaskData
+from ckptrank.tasks.validation import check_validation
 
 Samples = tuple[Images, np.ndarray]
 CALTECH_SHOTS = 30
@@ -44,24 +45,40 @@ def load(definition: dict) -> TaskData:
 
     ``root``: the folder that torchvision calls so, by default ``datasets`` in this project's cache.
     ``download: true`` lets torchvision fetch and verify (MD5) what is missing; its downloads do not
-    resume. ``seed`` chooses the splits that are seeded. Raises :class:`PairFault` when the data are
-    not there or cannot be fetched.
+    resume. ``seed`` chooses the splits that are seeded. ``validation: val``: fine-tuning chooses its settings by
+    the official validation images, of DTD, FGVCAircraft and Flowers102; they stay training images. Raises
+    :class:`PairFault` when the data are not there or cannot be fetched.
     """
     root = Path(definition["root"]) if "root" in definition else cache_folder() / "datasets"
     root = root.expanduser()
     root.mkdir(parents=True, exist_ok=True)
     seed = definition.get("seed", 0)
-    loader = _LOADERS[definition["name"]]
+    name, loaders = definition["name"], _LOADERS
+    if isinstance(definition.get("validation"), str):
+        known = ["val"] if name in _VALIDATED else []
+        check_validation(definition["validation"], known, "test", f"torchvision {name}")
+        loaders = _VALIDATED
     try:
-        return retry(lambda: loader(root, definition.get("download", False), seed), is_transient)
+        download = definition.get("download", False)
+        return retry(lambda: loaders[name](root, download, seed), is_transient)
     except (RuntimeError, OSError, ValueError, ImportError) as error:
-        raise PairFault(f"torchvision {definition['name']} in {root}: {error}") from error
+        raise PairFault(f"torchvision {name} in {root}: {error}") from error
 
 
 def _load_official(
-    name: str, train: tuple[str, ...], test: tuple[str, ...], root: Path, download: bool, seed: int
+    name: str,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+    root: Path,
+    download: bool,
+    seed: int,
+    *,
+    validation: str | None = None,
 ) -> TaskData:
-    """Load a data set whose class takes ``split`` and ``loader``; join the splits named."""
+    """Load a data set whose class takes ``split`` and ``loader``; join the splits named.
+
+    ``validation``: which of the training splits has the validation images.
+    """
     parts = {split: _open(name, root, download, split=split) for split in (*train, *test)}
     classes = tuple(next(iter(parts.values())).classes)
     joined = []
@@ -69,7 +86,10 @@ def _load_official(
         samples = [_list(parts[split]) for split in splits]
         paths = [path for found, _ in samples for path in found]
         joined += [_as_files(paths), np.concatenate([labels for _, labels in samples])]
-    return TaskData(classes, *joined)
+    if validation is None:
+        return TaskData(classes, *joined)
+    held = np.concatenate([np.full(len(parts[split]), split == validation) for split in train])
+    return TaskData(classes, *joined, validation=held)
 
 
 def _open(name: str, root: Path, download: bool, **options: object):
@@ -203,4 +223,9 @@ _LOADERS: dict[str, Callable[[Path, bool, int], TaskData]] = {
     "StanfordCars": partial(_load_official, "StanfordCars", ("train",), ("test",)),
     "SUN397": _load_sun397,
     "VOC2007": _load_voc2007,
+}
+# With the official validation images marked; FGVCAircraft's `trainval` is both.
+_VALIDATED: dict[str, Callable[[Path, bool, int], TaskData]] = {
+    name: partial(_load_official, name, ("train", "val"), ("test",), validation="val")
+    for name in ("DTD", "FGVCAircraft", "Flowers102")
 }

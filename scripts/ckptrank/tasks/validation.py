@@ -17,16 +17,36 @@ from ckptrank.tasks.task import TaskData
 def hold_out_validation(
     task: TaskData, fraction: float, seed: int, group_pattern: str | None = None
 ) -> TaskData:
-    """Return the task with a fraction of the training images of each class as validation images.
+    """Return the task with a fraction of its training images as validation images.
 
-    ``group_pattern``: images in whose paths it finds the same stay together. Raises :class:`PairFault` where no
-    such choice exists.
+    They are so many of each class; where an image can have several, they are drawn from all images, and no class
+    loses its last. ``group_pattern``: images in whose paths it finds the same stay together. Raises
+    :class:`PairFault` where no such choice exists.
     """
+    labels, number = task.train_labels, seed_from("validation", seed)
     groups = group_pattern and find_groups(task.train_images.paths, group_pattern)
-    held = split_rows(task.train_labels, fraction, seed_from("validation", seed), groups or None)[1]
-    validation = np.zeros(len(task.train_labels), dtype=bool)
+    if groups or not task.multi_label:
+        held = split_rows(labels, fraction, number, groups or None)[1]
+    else:
+        held = _draw_images(labels, fraction, number)
+        if not labels[held].any():
+            raise PairFault(
+                "validation: no image with a class can be held out; give a larger fraction"
+            )
+    validation = np.zeros(len(labels), dtype=bool)
     validation[held] = True
     return replace(task, validation=validation)
+
+
+def _draw_images(labels: np.ndarray, fraction: float, seed: int) -> list[int]:
+    """Take images (N, C) in a random order until they are a fraction, but none that is the last of a class."""
+    left = labels.sum(axis=0, dtype=np.int64)
+    wanted, held = max(1, round(fraction * len(labels))), []
+    for row in np.random.default_rng(seed).permutation(len(labels)):
+        if len(held) < wanted and (left[labels[row] > 0] > 1).all():
+            left -= labels[row]
+            held.append(row)
+    return held
 
 
 def limit_to_shots(task: TaskData, shots: int, seed: int) -> TaskData:

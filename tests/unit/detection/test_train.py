@@ -126,6 +126,41 @@ def test_a_sweep_with_a_repeat_is_the_ground_truth(tmp_path):
     assert not list(tmp_path.glob(".sweep*"))
 
 
+def test_validation_images_choose_a_detectors_setting(tmp_path, monkeypatch):
+    pair = make_pair(tmp_path, train=12, validation=0.25)
+    seen, real = [], module.test_detector
+
+    def look(detector, images, **options):
+        seen.append(len(images))
+        found = real(detector, images, **options)
+        on_validation = len(images) == 3
+        value = len(seen) / 10 if on_validation else -len(seen) / 100
+        return {**found, "metrics": found["metrics"] | {"ap": value}}
+
+    monkeypatch.setattr(module, "test_detector", look)
+    write_whole_sweep(
+        make_runner(pair, tmp_path / "sweep.json"), [0.01], tmp_path / "truth.json", repeats=0
+    )
+    truth = read_json(tmp_path / "truth.json")
+    assert seen == [6, 3, 6, 3]
+    assert (truth["steps"], truth["accuracy"], truth["validation_accuracy"]) == (2, -0.03, 0.4)
+    assert truth["details"]["validation"]["ap"] == 0.4
+    assert "accuracy_low" not in truth
+
+
+def test_validation_images_without_an_object_choose_nothing(tmp_path, monkeypatch):
+    pair = make_pair(tmp_path, train=12, validation=0.25)
+
+    def load_without(task, split, shapes):
+        loaded = load_split(task, split, shapes)
+        crowd = task.validation()[loaded.objects.images] if split == "train" else False
+        return replace(loaded, objects=replace(loaded.objects, crowd=loaded.objects.crowd | crowd))
+
+    monkeypatch.setattr("ckptrank.detection.tune.load_split", load_without)
+    with pytest.raises(PairFault, match="its validation images have no object to find"):
+        make_runner(pair, tmp_path / "a.json").run(0.1, seed=0, description="")
+
+
 def test_what_cannot_be_a_detector_is_a_row_with_its_reason(tmp_path):
     pair = make_pair(tmp_path, "vit")
     record = run_sweep(make_runner(pair, tmp_path / "a.json"), [0.01])

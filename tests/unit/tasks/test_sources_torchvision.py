@@ -91,6 +91,9 @@ def test_dtd_joins_training_and_validation(tmp_path):
         "dotted/d.jpg",
     )
     assert task.test_labels.tolist() == [1, 0]
+    named = load("DTD", tmp_path, validation="val")
+    assert named.train_images.paths == task.train_images.paths
+    assert named.validation.tolist() == [False, False, True, True]
 
 
 def test_fgvc_aircraft(tmp_path):
@@ -102,6 +105,11 @@ def test_fgvc_aircraft(tmp_path):
     assert task.classes == ("707-320", "A330")
     assert names(task.train_images) == ["0001.jpg", "0002.jpg"]
     assert task.test_labels.tolist() == [1]
+    write_lines(data / "images_variant_train.txt", "0002 A330", "0001 707-320")
+    write_lines(data / "images_variant_val.txt", "0004 A330")
+    named = load("FGVCAircraft", tmp_path, validation="val")
+    assert names(named.train_images) == ["0002.jpg", "0001.jpg", "0004.jpg"]
+    assert named.validation.tolist() == [False, False, True]
 
 
 def test_food101(tmp_path):
@@ -256,6 +264,14 @@ def test_voc2007_marks_every_class_that_is_not_difficult(tmp_path):
 def test_data_that_are_not_there_are_a_fault(tmp_path, name):
     with pytest.raises(PairFault, match=rf"torchvision {name} in .*: .*(not found|No such file)"):
         load(name, tmp_path)
+
+
+def test_what_brings_no_validation_images_says_so_before_it_is_fetched(tmp_path):
+    message = "torchvision CIFAR10: holds no 'val', which `validation` names; give a fraction"
+    with pytest.raises(PairFault, match=message):
+        load("CIFAR10", tmp_path, validation="val", download=True)
+    with pytest.raises(PairFault, match="torchvision DTD: holds no 'dev'"):
+        load("DTD", tmp_path, validation="dev")
 
 
 def test_the_default_root_is_in_the_cache(tmp_path, monkeypatch):

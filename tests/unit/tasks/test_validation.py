@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+import yaml
+from tests.support.annotations import write_coco
 from tests.support.pictures import write, write_classes
 
 from ckptrank.errors import PairFault
 from ckptrank.tasks import load_task
 from ckptrank.tasks.inspection import inspect_task
 from ckptrank.tasks.store import open_task, save_task
+from ckptrank.workflow.config import SCHEMAS
+
+NAMES = ("cat", "dog", "fish", "bird", "ant")
 
 
 @pytest.fixture
@@ -46,6 +51,41 @@ def test_images_of_one_group_are_not_divided(folder):
         for path, held in zip(task.train_images.paths, task.validation, strict=True):
             marks.setdefault((seed, path[-5]), set()).add(bool(held))
     assert {len(found) for found in marks.values()} == {1}
+
+
+def test_every_source_takes_a_fraction():
+    for schema in (SCHEMAS / "tasks").glob("*.yaml"):
+        field = yaml.safe_load(schema.read_text())["properties"]["validation"]
+        assert "number" in field["type"], schema.name
+    task = load_task(
+        {"source": "builtin", "name": "tissue", "train": 40, "test": 4, "validation": 0.25}
+    )
+    assert np.bincount(task.train_labels[task.validation]).tolist() == [5, 5]
+
+
+def test_images_of_several_classes_are_drawn_at_random_and_leave_each_class_one(tmp_path):
+    sets = [("cat", "dog"), ("cat",), ("dog", "fish"), ("cat", "bird"), (), ("dog",), ("cat",)] * 6
+    annotations = [
+        {"image_id": image, "category_id": 7 + NAMES.index(name), "bbox": [2, 2, 9, 9]}
+        for image, names in enumerate([*sets, ("ant", "cat")])
+        for name in names
+    ]
+    files = [f"{image}.png" for image in range(len(sets) + 1)]
+    path = write_coco(tmp_path / "list.json", files, annotations, NAMES)
+    for seed in range(8):
+        task = load(path, "coco", validation=0.3, seed=seed, test_fraction=0.1)
+        held = task.validation
+        assert held.sum() == round(0.3 * len(held))
+        assert task.train_labels[~held].any(axis=0).all()
+        assert len(task.train_objects) == len(held)
+    again = load(path, "coco", validation=0.3, seed=7, test_fraction=0.1)
+    np.testing.assert_array_equal(held, again.validation)
+    scarce = write_coco(tmp_path / "scarce.json", ["a.png", "b.png"], [
+        {"image_id": 0, "category_id": 7, "bbox": [2, 2, 9, 9]},
+        {"image_id": 0, "category_id": 8, "bbox": [2, 2, 9, 9]},
+    ])  # fmt: skip
+    with pytest.raises(PairFault, match="validation: no image with a class can be held out"):
+        load(scarce, "coco", validation=0.5, test_path=str(scarce))
 
 
 def test_shots_are_of_the_images_to_train_on(folder):

@@ -122,12 +122,13 @@ def render_precisions(results: Results, task: str, sweep: Mapping) -> Table:
         cells += [Cell(row.learning_rate), Cell(row.steps), Cell(row.seconds), Cell(row.reason)]
         listed.append(Row(tuple(cells), contests=frozenset({"checkpoints"})))
     head = HEADS[rows.iloc[0]["head"]]
+    chosen = ", chosen by validation images" if rows["validation_accuracy"].notna().any() else ""
     table = Table(
         f"detection-precisions-{task}",
         f"What fine-tuning reaches: {results.task_titles[task]}",
         tuple(columns),
         tuple(listed),
-        f"Percent on the test images; {head}, the best run of its sweep.",
+        f"Percent on the test images; {head}, the best run of its sweep{chosen}.",
         footnotes=(
             describe_schedule(sweep),
             describe_edges(rows, {task: results.task_titles[task]}, sweep),
