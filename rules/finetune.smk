@@ -11,6 +11,7 @@ if plan.whole_sweep:
                 [(wildcards.task, wildcards.checkpoint)]
             ),
         output:
+            **plan.kept_weights,
             sweep=paths.SWEEP.replace("{rates}", plan.whole_sweep),
             truth=paths.GROUND_TRUTH,
         log:
@@ -86,6 +87,7 @@ else:
             ),
         output:
             paths.GROUND_TRUTH,
+            **plan.kept_weights,
         log:
             "<logs>/finetune/repeats/{task}/{checkpoint}.log",
         conda:

@@ -14,5 +14,6 @@ with run_job(snakemake), acquire_device(params.device, snakemake.threads) as dev
         output=snakemake.output.sweep,
         device=device,
         precision=params.precision,
+        weights=snakemake.output.get("weights"),
     )
     write_whole_sweep(runner, params.learning_rates, snakemake.output.truth, repeats=params.repeats)

@@ -9,6 +9,7 @@ from ckptrank.jobs.device import acquire_device
 from ckptrank.jobs.log import run_job
 
 params, given = snakemake.params, snakemake.input
+weights = snakemake.output.get("weights")
 
 
 @contextmanager
@@ -21,8 +22,11 @@ def start() -> Iterator[Runner]:
             output=snakemake.output[0],
             device=device,
             precision=params.precision,
+            weights=weights,
         )
 
 
 with run_job(snakemake):
-    write_ground_truth(given.sweep, snakemake.output[0], repeats=params.repeats, start=start)
+    write_ground_truth(
+        given.sweep, snakemake.output[0], repeats=params.repeats, start=start, weights=weights
+    )

@@ -1,6 +1,8 @@
 """A folder of images, files of weights and a zip of TensorFlow's checkpoints, from the starter config to the tables:
 what is sound is ranked, what is broken is a row with its reason."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from safetensors import safe_open
 from tests.support.bundles import write_bundle
 from tests.support.slim import make_variables
 from tests.support.workspaces import make_workspace
@@ -123,6 +126,7 @@ def ran(tmp_path_factory):
     config["evaluation"] = {"recommend": "logme", "consensus": [], "bootstrap": 20}
     config["rank"] |= {"measures": ["lfc", "logme"], "resamples": 5}
     config["finetune"] |= {"learning_rates": [0.01], "steps": [3, 6], "batch_size": 16}
+    config["finetune"]["keep_weights"] = "best"
     config["compute"] |= {"worker_memory_mb": 1500}
     file.write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
@@ -145,6 +149,19 @@ def test_what_is_sound_is_ranked(ran):
     for name in (*SOUND, *SLIM):
         assert truth.loc[(name, "photos"), "status"] == "ok"
         assert 0 < truth.loc[(name, "photos"), "accuracy"] <= 1
+
+
+def test_the_tuned_networks_are_kept_where_they_were_asked_for(ran):
+    heads = {"small-resnet": "fc", "small-vit": "head"}
+    for name in (*SOUND, *SLIM, *BROKEN):
+        with safe_open(ran / f"results/ground_truth/photos/{name}.safetensors", "np") as file:
+            facts = json.loads(file.metadata()["ckptrank"])
+            if name in BROKEN:
+                assert re.search(BROKEN[name][1], facts["reason"])
+                continue
+            assert facts["classes"] == ["moss", "rust", "sky"]
+            assert facts["head"] == heads.get(name, facts["head"])
+            assert file.get_tensor(f"{facts['head']}.weight").shape[0] == 3
 
 
 def test_networks_of_tensorflow_are_scored_by_what_each_measure_needs(ran):

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json, write_json
+from ckptrank.finetune.kept import BestWeights, by_merit
 from ckptrank.finetune.sweep import Runner, run_sweep
 from ckptrank.seeds import seed_from
 
@@ -40,7 +41,7 @@ def select_best(parts: list[dict]) -> dict:
         for run in runs
         for steps, accuracy in run["accuracies"].items()
     ]
-    best = min(settings, key=_by_merit)
+    best = min(settings, key=by_merit)
     steps, learning_rate = best["steps"], best["learning_rate"]
     details = {
         (run["learning_rate"], int(steps)): found
@@ -60,11 +61,6 @@ def select_best(parts: list[dict]) -> dict:
         "seconds": sum(run["seconds"] for run in runs),
         **({"details": details[learning_rate, steps]} if details else {}),
     }
-
-
-def _by_merit(setting: dict) -> tuple[float, int, float]:
-    merit = setting.get("validation_accuracy", setting["accuracy"])
-    return -merit, setting["steps"], setting["learning_rate"]
 
 
 def _describe_choice(best: dict, tested: int | None) -> dict[str, float]:
@@ -111,47 +107,68 @@ def write_ground_truth(
     *,
     repeats: int,
     start: Callable[[], AbstractContextManager[Runner]],
+    weights: str | Path | None = None,
 ) -> None:
     """Write the best setting of a sweep, with what ``repeats`` runs of it under other seeds reach.
 
-    ``start``: gives what runs them, and is only called when there is something to repeat. A pair
-    that failed, then or before, is written with its reason.
+    ``start``: gives what runs them, and is only called when there is something to train. A pair
+    that failed, then or before, is written with its reason. ``weights``: where that runner puts the weights of the best
+    setting, which it trains again for them; None: they are not wanted.
     """
     best = select_best([read_json(path) for path in sweep_files])
-    if best["status"] != "ok" or not repeats:
-        write_json(output, add_repeats(best, [], 0.0))
+    if best["status"] == "ok" and (repeats or weights is not None):
+        with start() as runner:
+            write_json(output, _complete(runner, best, repeats))
+            runner.finish()
         return
-    with start() as runner:
-        write_json(output, _repeat(runner, best, repeats))
-        runner.finish()
+    if weights is not None:
+        BestWeights(Path(weights)).give_none(best["reason"])
+    write_json(output, add_repeats(best, [], 0.0))
 
 
 def write_whole_sweep(
     runner: Runner, learning_rates: Sequence[float], output: str | Path, *, repeats: int
 ) -> None:
-    """Write the record of a whole sweep to the runner's output, its best setting with repeats to ``output``."""
+    """Write the record of a whole sweep to the runner's output, its best setting with repeats to ``output``.
+
+    The weights of that setting, where the runner keeps them, are those of the sweep's own run.
+    """
     record = run_sweep(runner, learning_rates)
     best = select_best([record])
     write_json(runner.output, record)
-    write_json(output, _repeat(runner, best, repeats) if best["status"] == "ok" else best)
+    write_json(output, _complete(runner, best, repeats))
     runner.finish()
 
 
+def _complete(runner: Runner, best: dict, repeats: int) -> dict:
+    """Return the ground truth, its weights in their place if they are wanted."""
+    truth = best
+    try:
+        if best["status"] == "ok":
+            truth = _repeat(runner, best, repeats)
+            runner.keep(best)
+    except PairFault as fault:
+        logger.error("%s", fault)
+        truth = fail(best, str(fault))
+    if truth["status"] != "ok" and runner.weights is not None:
+        runner.weights.give_none(truth["reason"])
+    return truth
+
+
 def _repeat(runner: Runner, best: dict, repeats: int) -> dict:
-    """Return the ground truth: the best setting with the accuracies that it has under other seeds."""
+    """Return the ground truth: the best setting with the accuracies that it has under other seeds.
+
+    Raises :class:`PairFault` where one of them cannot be trained.
+    """
     pair, steps = runner.pair, best["steps"]
     accuracies, seconds = [], 0.0
     for repeat in range(1, repeats + 1):
-        try:
-            run = runner.run(
-                best["learning_rate"],
-                seed=seed_from("finetune", pair.task, pair.checkpoint, repeat),
-                budgets=[steps],
-                description=f"repeat {repeat}",
-            )
-        except PairFault as fault:
-            logger.error("%s", fault)
-            return fail(best, str(fault))
+        run = runner.run(
+            best["learning_rate"],
+            seed=seed_from("finetune", pair.task, pair.checkpoint, repeat),
+            budgets=[steps],
+            description=f"repeat {repeat}",
+        )
         accuracies.append(run.accuracies[steps])
         seconds += run.seconds
     return add_repeats(best, accuracies, seconds)

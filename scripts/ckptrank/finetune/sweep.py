@@ -4,8 +4,9 @@ import logging
 import math
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from ckptrank.errors import PairFault
 from ckptrank.files.atomic import write_json
 from ckptrank.finetune.batches import Placed, place
 from ckptrank.finetune.finished import FinishedRuns, Run
+from ckptrank.finetune.kept import BestWeights
 from ckptrank.finetune.recipe import Recipe, make_recipe
-from ckptrank.finetune.train import TRAINING_PRECISION, finetune
+from ckptrank.finetune.train import TRAINING_PRECISION, Classifier, finetune
 from ckptrank.jobs.device import describe
 from ckptrank.jobs.precision import set_precision
 from ckptrank.sampling import SPLITS
@@ -41,6 +43,11 @@ class Pair:
     checkpoint_folder: str | Path
     task_folder: str | Path
     images: str | Path | None = None
+
+    @property
+    def seed(self) -> int:
+        """Of the runs of its sweep; it depends on the pair's names alone."""
+        return seed_from("finetune", self.task, self.checkpoint, 0)
 
 
 def list_pairs(
@@ -107,7 +114,8 @@ class Runner:
 
     ``settings``: as :func:`~ckptrank.finetune.recipe.make_recipe` takes them. ``precision``: as
     :func:`~ckptrank.finetune.train.finetune` does. ``output``: the job's file, beside which lie the states of
-    its runs until :meth:`finish`; a job that was killed goes on there.
+    its runs until :meth:`finish`; a job that was killed goes on there. ``weights``: where :meth:`keep` puts the
+    weights of the best setting; None: they are not kept.
     """
 
     def __init__(
@@ -118,6 +126,7 @@ class Runner:
         output: str | Path,
         device: torch.device,
         precision: str,
+        weights: str | Path | None = None,
     ):
         self.pair = pair
         self.settings = settings
@@ -126,6 +135,7 @@ class Runner:
         self.output = Path(output)
         self._finished = FinishedRuns(self.output.with_name(f".{self.output.stem}.finished"))
         self._splits: list[Placed] | None = None
+        self.weights = None if weights is None else BestWeights(Path(weights))
 
     def run(
         self,
@@ -177,6 +187,7 @@ class Runner:
             losses=losses,
             validation=further[0] if further else None,
             validated=validated,
+            keep=self._offer(learning_rate) if seed == self.pair.seed else None,
         )
         return Run(
             accuracies,
@@ -186,9 +197,47 @@ class Runner:
             tested=len(test.labels) if further and test.labels.ndim == 1 else None,
         )
 
+    def keep(self, best: dict) -> None:
+        """Put the weights of the sweep's best setting in their place; train it again where no run of this job left them."""
+        if self.weights is None or self.weights.give(self._facts, best):
+            return
+        self.weights.forget()
+        self.tune(best["learning_rate"], self.pair.seed, [best["steps"]], "the best setting again")
+        self.weights.give(self._facts, best)
+
+    def _offer(self, learning_rate: float) -> Callable[[Classifier, int, list[float]], None] | None:
+        """Return what takes the weights of a run at each of its budgets."""
+        if self.weights is None:
+            return None
+        weights, facts = self.weights, self._facts
+
+        def offer(model: Classifier, steps: int, accuracies: list[float]) -> None:
+            found = zip(("accuracy", "validation_accuracy"), accuracies, strict=False)
+            setting = {"learning_rate": learning_rate, "steps": steps, **dict(found)}
+            weights.offer(model, facts, setting)
+
+        return offer
+
+    @cached_property
+    def _facts(self) -> dict:
+        """What a file of weights says beside its setting."""
+        card, task = read_card(self.pair.checkpoint_folder), open_task(self.pair.task_folder)
+        of_card = ("architecture", "library", "parts", "feature_layer", "preprocessing", "sha256")
+        return {
+            "checkpoint": self.pair.checkpoint,
+            "task": self.pair.task,
+            "classes": task.facts["classes"],
+            "multi_label": task.facts["multi_label"],
+            **{key: card.get(key) for key in of_card},
+            "settings": self.settings,
+            "precision": self.precision,
+        }
+
     def finish(self) -> None:
         """Forget the runs: the job has written its output."""
         self._finished.forget()
+        if self.weights is not None:
+            self.weights.forget()
 
 
 def run_sweep(runner: Runner, learning_rates: Sequence[float]) -> dict:
@@ -209,7 +258,7 @@ def run_sweep(runner: Runner, learning_rates: Sequence[float]) -> dict:
         "device": describe(runner.device),
         "precision": runner.precision,
     }
-    seed = seed_from("finetune", pair.task, pair.checkpoint, 0)
+    seed = pair.seed
     runs = []
     for learning_rate in learning_rates:
         try:

@@ -59,6 +59,7 @@ def finetune(
     losses: list[float] | None = None,
     validation: LabelledImages | Placed | None = None,
     validated: dict[int, float] | None = None,
+    keep: Callable[[Classifier, int, list[float]], None] | None = None,
 ) -> dict[int, float]:
     """Fine-tune ``network`` in place; return the test accuracy at each budget of steps (0..1).
 
@@ -67,8 +68,8 @@ def finetune(
     ``compute.precision`` has it, ``auto`` being bfloat16 on a GPU. With ``resume_path`` the run leaves its
     state there every 20 seconds and continues from it after a kill, to the same result. ``watch`` is called
     with the number of each step that is queued. ``losses`` is filled with the loss of each step, ``validated`` with the
-    accuracy on ``validation`` at each budget, where that is given. A run whose
-    loss stops being finite ends there: its remaining budgets get the accuracy of the broken network (chance,
+    accuracy on ``validation`` at each budget, where that is given. ``keep`` is called with the model at each budget of
+    steps, and its accuracies: on the test images and, if given, on those for validation. A run whose loss stops being finite ends there: its remaining budgets get the accuracy of the broken network (chance,
     as a rule). Raises :class:`~ckptrank.errors.PairFault` when a GPU's memory does not suffice.
     """
     torch.manual_seed(seed)
@@ -87,12 +88,17 @@ def finetune(
         recipe, seed, classes, samples, chosen.name, *(len(each.labels) for each in tests)
     )
 
+    state = RunState(training, resume_path, fingerprint)
+
     def test_now() -> list[float]:
-        return [_accuracy(model, each, chosen) for each in tests]
+        found = [_accuracy(model, each, chosen) for each in tests]
+        if keep is not None:
+            keep(model, min(set(recipe.budgets) - set(state.accuracies)), found)
+        return found
 
     found = run_steps(
         training,
-        RunState(training, resume_path, fingerprint),
+        state,
         recipe,
         train.batches,
         samples=samples,

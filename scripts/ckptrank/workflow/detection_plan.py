@@ -191,6 +191,10 @@ def check_detection(config: dict, need: Callable[[str, list[str], str], None]) -
             for task in entry[key]
             if task not in entry["tasks"]
         ]
+    if entry["finetune"]["keep_weights"]:
+        faults.append(
+            "detection.finetune.keep_weights: the weights of detectors are not kept; say false"
+        )
     faults += _check_measures(config, entry["measures"])
     faults += [
         f"detection.checkpoints: {name} has random weights and cannot be ranked; list it under `unranked`"

@@ -18,6 +18,7 @@ REFERENCE = "<results>/references/{task}.h5"
 
 SWEEP = "<results>/finetune/{task}/{checkpoint}/{rates}.json"
 GROUND_TRUTH = "<results>/ground_truth/{task}/{checkpoint}.json"
+TUNED_WEIGHTS = "<results>/ground_truth/{task}/{checkpoint}.safetensors"
 TUNED = "<results>/recipes/{recipe}/{task}/{checkpoint}.json"
 
 SCORES = "<results>/scores/{job}/{task}/{checkpoint}.json"

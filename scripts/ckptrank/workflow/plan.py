@@ -185,9 +185,15 @@ class Plan:
 
     @property
     def repeated_steps(self) -> int:
-        """How many steps the repeats of a best setting train at most."""
+        """How many steps a best setting is trained again at most: in its repeats, and for its weights."""
         entry = self.config["finetune"]
-        return entry["repeats"] * max(entry["steps"])
+        again = bool(self.kept_weights) and self.whole_sweep is None
+        return (entry["repeats"] + again) * max(entry["steps"])
+
+    @property
+    def kept_weights(self) -> dict[str, str]:
+        """What the job that selects a best setting leaves beside the ground truth."""
+        return {"weights": paths.TUNED_WEIGHTS} if self.config["finetune"]["keep_weights"] else {}
 
     @property
     def whole_sweep(self) -> str | None:

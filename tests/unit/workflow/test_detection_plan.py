@@ -57,6 +57,13 @@ def test_a_job_scores_all_checkpoints_by_the_features_of_its_view(demo):
     assert [pair["files"]["features"] for pair in pairs] == list(range(len(demo.ranked)))
 
 
+def test_weights_of_detectors_are_not_kept(demo):
+    faults = find_faults(demo, finetune=demo.entry["finetune"] | {"keep_weights": "best"})
+    assert faults == [
+        "detection.finetune.keep_weights: the weights of detectors are not kept; say false"
+    ]
+
+
 def test_tables_are_those_that_are_described():
     assert set(TABLES) == set(columns.DETECTION)
 

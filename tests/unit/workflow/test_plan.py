@@ -103,6 +103,19 @@ def test_with_decays_each_budget_has_jobs_of_its_own():
     assert plan.repeated_steps == 30
 
 
+def test_weights_are_kept_on_demand_and_change_no_run():
+    sweep = load("presets/smoke.yaml")["finetune"] | {"learning_rates": [0.1, 0.2], "repeats": 0}
+    for per_job, again in ((1, max(sweep["steps"])), (2, 0)):
+        sweep["learning_rates_per_job"] = per_job
+        usual, keeping = (
+            make_plan(finetune=sweep | more) for more in ({}, {"keep_weights": "best"})
+        )
+        assert usual.kept_weights == {}
+        assert keeping.kept_weights == {"weights": paths.TUNED_WEIGHTS}
+        assert usual.sweep_settings == keeping.sweep_settings
+        assert (usual.repeated_steps, keeping.repeated_steps) == (0, again)
+
+
 def test_the_decays_matter_only_where_there_are_some():
     sweep = load("presets/smoke.yaml")["finetune"]
     one, other = (make_plan(finetune=sweep | {"decay": decay}) for decay in (0.1, 0.5))
