@@ -15,7 +15,8 @@ from ckptrank.text import DASH, fixed, significant
 STAGES = {
     "prepare": "data",
     "pretrain": "pre-training",
-    "extract_features": "features",
+    "fit": "decoding",
+    "extract": "features",
     "finetune": "fine-tuning sweeps (the ground truth)",
     "score_early_stopped_finetune": "early-stopped fine-tuning",
     "score": "all other measures",
