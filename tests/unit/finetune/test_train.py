@@ -366,7 +366,7 @@ def test_a_network_too_large_for_the_gpu_is_a_fault(monkeypatch):
 
 def test_large_images_are_judged_few_at_once_and_the_result_is_the_same(monkeypatch):
     expected, network, sizes = run(), make_network(), []
-    pixels = network.preprocessing.size ** 2
+    pixels = network.preprocessing.size**2
     forward = network.backbone.forward
 
     def watch(images):
