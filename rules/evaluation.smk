@@ -3,6 +3,7 @@ rule collect:
         checkpoints=expand(paths.CHECKPOINT, checkpoint=plan.tuned),
         tasks=expand(paths.TASK, task=plan.tasks),
         ground_truth=plan.ground_truth_files(),
+        weights=plan.weights_beside(plan.ground_truth_files()),
         scores=plan.score_files(plan.measure_jobs),
         gathered=plan.gathered_files(),
         orders=expand(paths.ORDER, task=plan.ordered_tasks),

@@ -161,6 +161,7 @@ rule add_tuned_accuracy:
         order=paths.ORDER,
         facts=paths.RANK_FACTS,
         ground_truth=get_tuned_first,
+        weights=lambda wildcards: plan.weights_beside(get_tuned_first(wildcards)),
     output:
         ranking=paths.RANKING,
         json=paths.RANKING_JSON,

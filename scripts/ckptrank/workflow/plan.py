@@ -195,6 +195,15 @@ class Plan:
         """What the job that selects a best setting leaves beside the ground truth."""
         return {"weights": paths.TUNED_WEIGHTS} if self.config["finetune"]["keep_weights"] else {}
 
+    def weights_beside(self, ground_truth: Iterable[str]) -> list[str]:
+        """Return the weights that are to be kept beside some files of ground truth.
+
+        What reads those files asks for them too, or a finished run would not notice that they are wanted.
+        """
+        if not self.kept_weights:
+            return []
+        return [f"{file.removesuffix('.json')}.safetensors" for file in ground_truth]
+
     @property
     def whole_sweep(self) -> str | None:
         """The job of the sweep where there is only one for each pair."""

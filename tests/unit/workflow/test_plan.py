@@ -113,6 +113,8 @@ def test_weights_are_kept_on_demand_and_change_no_run():
         assert usual.kept_weights == {}
         assert keeping.kept_weights == {"weights": paths.TUNED_WEIGHTS}
         assert usual.sweep_settings == keeping.sweep_settings
+        assert usual.weights_beside(["a.b.json"]) == []
+        assert keeping.weights_beside(["a.b.json"]) == ["a.b.safetensors"]
         assert (usual.repeated_steps, keeping.repeated_steps) == (0, again)
 
 
