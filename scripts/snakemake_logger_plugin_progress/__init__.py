@@ -16,7 +16,7 @@ from pathlib import Path
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from ckptrank.jobs.costs import has_end
+from ckptrank.jobs.costs import has_end, read_job_costs
 from ckptrank.text import counted
 from ckptrank.workflow.stages import name_stage
 from snakemake_logger_plugin_progress.estimate import Progress
@@ -26,6 +26,8 @@ REDRAW_SECONDS = 1.0
 LINE_SECONDS = 60.0
 """How often a line is written where there is no terminal."""
 BAR = 20
+LOGS = Path("logs")
+"""Where a run leaves its jobs' logs, unless its config says otherwise: no more than an estimate rests on it."""
 FULL = 1 << 20
 """A disk with fewer bytes left takes no log."""
 
@@ -82,6 +84,7 @@ class LogHandler(LogHandlerBase):
         event, progress = getattr(record, "event", None), self.progress
         if event == LogEvent.RUN_INFO:
             progress.plan(record.stats)
+            progress.remember(read_job_costs(LOGS))
             self._print(f"{counted(progress.total, 'job')} to run")
         elif event == LogEvent.JOB_INFO:
             stage = next(filter(None, map(name_stage, record.log)), record.rule_name)

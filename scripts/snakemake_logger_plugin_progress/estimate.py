@@ -1,8 +1,9 @@
 """How far a run of the workflow is, and how long the rest may take."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from statistics import fmean, median
 
 from ckptrank.text import counted, duration, roughly
 
@@ -11,7 +12,8 @@ class Progress:
     """The state of a run, told by Snakemake's events.
 
     The time left is the work left divided by the number of jobs at once so far. A job to come is taken
-    to last as long as the mean job of its rule, or of all rules while none of its own is done.
+    to last as long as the mean job of its rule, in this run or else in earlier ones; of a rule that never ran, as long
+    as the median of the other rules' means, since a mean is that of the few longest wherever these come first.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,6 +24,7 @@ class Progress:
         self._planned: Counter[str] = Counter()
         self._finished: Counter[str] = Counter()
         self._seconds: Counter[str] = Counter()
+        self._earlier: dict[str, float] = {}
         self._rules: dict[int, str] = {}
         self._stages: dict[str, str] = {}  # of rules that have begun
         self.running: dict[int, float] = {}
@@ -30,6 +33,13 @@ class Progress:
         """Take in how many jobs of each rule are to run, ``total`` among them."""
         self._planned = Counter({rule: n for rule, n in jobs_by_rule.items() if rule != "total"})
         self.total = self._planned.total()
+
+    def remember(self, costs: Iterable[Mapping]) -> None:
+        """Take in what jobs of earlier runs took, the lines that close their logs."""
+        seconds = defaultdict(list)
+        for cost in costs:
+            seconds[cost["rule"]].append(cost["seconds"])
+        self._earlier = {rule: fmean(values) for rule, values in seconds.items()}
 
     def name(self, job: int, rule: str, stage: str) -> None:
         """Take in a job's rule and stage; a checkpoint of the workflow may bring jobs that were not planned."""
@@ -61,11 +71,11 @@ class Progress:
         now, worked = self._clock(), self._seconds.total()
         if not self.done or not worked:
             return None
-        mean = worked / self.done
-        means = {
-            rule: self._seconds[rule] / self._finished[rule] if self._finished[rule] else mean
-            for rule in self._planned
+        known = self._earlier | {
+            rule: self._seconds[rule] / n for rule, n in self._finished.items()
         }
+        usual = median(known.values())
+        means = {rule: known.get(rule, usual) for rule in self._planned}
         begun = sum(now - since for since in self.running.values())
         left = sum(
             means[rule] * max(self._planned[rule] - self._finished[rule], 0) for rule in means

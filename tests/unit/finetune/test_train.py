@@ -362,3 +362,19 @@ def test_a_network_too_large_for_the_gpu_is_a_fault(monkeypatch):
     monkeypatch.setattr(network.backbone, "forward", fill)
     with pytest.raises(PairFault, match=r"\(CUDA out of memory\); lower the batch size"):
         run(network)
+
+
+def test_large_images_are_judged_few_at_once_and_the_result_is_the_same(monkeypatch):
+    expected, network, sizes = run(), make_network(), []
+    pixels = network.preprocessing.size**2
+    forward = network.backbone.forward
+
+    def watch(images):
+        if not network.backbone.training:
+            sizes.append(len(images))
+        return forward(images)
+
+    monkeypatch.setattr(network.backbone, "forward", watch)
+    monkeypatch.setattr(module, "EVALUATION_PIXELS", 12 * pixels)
+    assert run(network) == expected
+    assert sizes == [12, 12, 6] * 2

@@ -52,6 +52,25 @@ def test_each_rule_is_guessed_by_its_own_jobs():
     assert progress.seconds_left() == pytest.approx(10 + 10 + 2)
 
 
+def test_a_rule_that_never_ran_is_guessed_by_the_median_rule():
+    """Fine-tuning that goes first must not make two thousand scores as long as itself."""
+    progress, clock = begin({"finetune": 2, "fit": 1, "extract": 1, "score": 10}, a="fit", b="extract", c="finetune")  # fmt: skip
+    for job, seconds in enumerate((1, 2, 200)):
+        clock.now += seconds
+        progress.finish(job)
+    seconds = (1, 3, 203)  # all began at once
+    left = 203 + 10 * 3
+    assert progress.seconds_left() == pytest.approx(left / (sum(seconds) / 203))
+
+
+def test_what_earlier_runs_took_is_remembered_until_this_one_knows():
+    progress, clock = begin({"finetune": 3, "score": 4}, a="finetune")
+    progress.remember([{"rule": "score", "seconds": 1.0}, {"rule": "score", "seconds": 3.0}, {"rule": "finetune", "seconds": 99.0}])  # fmt: skip
+    clock.now += 10
+    progress.finish(0)
+    assert progress.seconds_left() == pytest.approx(2 * 10 + 4 * 2)
+
+
 def test_jobs_at_once_share_the_work():
     progress, clock = begin({"finetune": 6}, a="finetune", b="finetune")
     clock.now += 10
