@@ -38,6 +38,7 @@ def write_ranking(
         "task": task,
         "title": f"Pets {HOSTILE}" if seed else "Pets",
         "classes": 37,
+        "objects": None,
         "train_samples": 3680,
         "test_samples": 3669,
         "protocol": "training images only; a stratified fifth is held out where a measure needs it",

@@ -348,9 +348,14 @@ _ORDER = {
     "forward_gflops": _CHECKPOINTS["forward_gflops"],
     "images_per_second": number("images per s", "speed of its feature extraction"),
     "licence": _CHECKPOINTS["licence"],
-    "finetune_seconds": number("s", "estimated time of one fine-tuning run there"),
+    "finetune_seconds": number(
+        "s",
+        "estimated time of one fine-tuning run there; empty of a task with boxes, where it is a detector's",
+    ),
     "latency_seconds": number("s", "forward pass of one image on that device"),
-    "finetune_memory_mb": number("MB", "estimated, for fine-tuning at `finetune.batch_size`"),
+    "finetune_memory_mb": number(
+        "MB", "estimated, for fine-tuning at `finetune.batch_size`; empty of a task with boxes"
+    ),
     "inference_memory_mb": number("MB", "estimated, for the forward pass of one image"),
     "file_mb": number("MB", "size of its stored weights"),
     "input_size": number("pixels", "side of the square image that it takes"),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ckptrank.scores.protocol import HELD_OUT_FRACTION
+from ckptrank.text import counted
 
 IMBALANCED = 10  # times as many images of one class as of another
 FEW_PER_CLASS = 10
@@ -13,12 +14,15 @@ MANY_CLASSES = 100
 SHARE_OF_TWINS = 1  # per cent: of photos on one plain ground a few always look alike
 
 
-def warn_of_images(labels: np.ndarray, tested: int) -> list[str]:
+def warn_of_images(labels: np.ndarray, tested: int, *, probed: bool = True) -> list[str]:
     """Return the warnings about a task of these training labels and so many test images.
 
-    ``labels``: classes (N,) or a 0/1 matrix (N, C).
+    ``labels``: classes (N,) or a 0/1 matrix (N, C), of which accuracies are mean average precisions.
+    ``probed``: a probe is among the measures.
     """
     sizes = _count(labels)
+    if labels.ndim == 2:
+        return _warn_of_several(sizes, len(labels), tested, probed)
     smallest, largest = int(sizes.min()), int(sizes.max())
     warnings = []
     if largest >= IMBALANCED * smallest:
@@ -31,8 +35,8 @@ def warn_of_images(labels: np.ndarray, tested: int) -> list[str]:
             f"{int((sizes < FEW_PER_CLASS).sum())} classes have fewer than {FEW_PER_CLASS} training images: what the "
             "scores say of them hangs on single images, and measures of covariances (LogME, H-score) say most about the rest."
         )
-    held = round(HELD_OUT_FRACTION * len(labels))
-    if held < FEW_TO_PROBE:
+    held = _count_held_out(len(labels))
+    if probed and held < FEW_TO_PROBE:
         warnings.append(
             f"Of {len(labels):,} training images the probe is judged on {held}: one image is "
             f"{100 / max(held, 1):.1f} points of its accuracy, so near places mean nothing."
@@ -50,15 +54,54 @@ def warn_of_images(labels: np.ndarray, tested: int) -> list[str]:
     return warnings
 
 
-def warn_of_twins(found: Mapping) -> list[str]:
-    """Return the warning about near-duplicates, as :func:`ckptrank.tasks.twins.count_twins` counts them."""
+def _warn_of_several(sizes: np.ndarray, trained: int, tested: int, probed: bool) -> list[str]:
+    """Return the warnings about images of several labels; ``sizes``: training images with each class."""
+    smallest, largest = int(sizes.min()), int(sizes.max())
+    warnings = []
+    if largest >= IMBALANCED * smallest:
+        warnings.append(
+            f"The largest class is in {largest:,} training images, the smallest in {smallest:,}: average precisions count "
+            "all classes alike, and that of a rare one hangs on few images."
+        )
+    if smallest < FEW_PER_CLASS:
+        few = counted(int((sizes < FEW_PER_CLASS).sum()), "class is", "classes are")
+        warnings.append(
+            f"{few} in fewer than {FEW_PER_CLASS} training images: what the scores say there hangs on single images."
+        )
+    held = _count_held_out(trained)
+    if probed and held < FEW_TO_PROBE:
+        warnings.append(
+            f"Of {trained:,} training images the probe is judged on {held}: its average precision hangs on single images, "
+            "so near places mean nothing."
+        )
+    if tested < FEW_TO_PROBE:
+        warnings.append(
+            f"With {tested} test images average precisions hang on single images: fine-tuning will not tell near "
+            "checkpoints apart either."
+        )
+    if len(sizes) >= MANY_CLASSES:
+        warnings.append(
+            f"{len(sizes)} classes: a probe on few features separates many classes worse than fine-tuning would."
+        )
+    return warnings
+
+
+def warn_of_twins(found: Mapping, *, boxes: bool = False) -> list[str]:
+    """Return the warning about near-duplicates, as :func:`ckptrank.tasks.twins.count_twins` counts them.
+
+    ``boxes``: the task has annotations, whose splits are the sets or files that list its images.
+    """
     share = 100 * found["test_twins"] / max(found["test_looked_at"], 1)
     if share < SHARE_OF_TWINS:
         return []
+    means = (
+        ": list them in one set or annotation file"
+        if boxes
+        else " with `group_pattern` or `group_column`"
+    )
     return [
         f"{share:.0f} % of the test images look almost like a training image ({found['examples'][0]}): accuracies after "
-        "fine-tuning will flatter, and all checkpoints will seem alike. Keep photos of one person or scene together "
-        "with `group_pattern` or `group_column`."
+        f"fine-tuning will flatter, and all checkpoints will seem alike. Keep photos of one person or scene together{means}."
     ]
 
 
@@ -69,8 +112,13 @@ def warn_of_objects(facts: Mapping) -> list[str]:
     mean = facts["objects"]["train"] / facts["train_samples"]
     return [
         f"The images have boxes, {mean:.1f} an image: the order is by which classes are in an image and not by where they "
-        "are, so that a detector's may differ. `make detect` fine-tunes detectors and says how far it holds here."
+        "are, so that a detector's may differ. `make detect` fine-tunes detectors and says how far it holds here. "
+        "Checkpoints without feature maps, as transformers of patches, are ranked too but carry no detector."
     ]
+
+
+def _count_held_out(trained: int) -> int:
+    return round(HELD_OUT_FRACTION * trained)
 
 
 def _count(labels: np.ndarray) -> np.ndarray:

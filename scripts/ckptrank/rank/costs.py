@@ -10,6 +10,8 @@ from ckptrank.files.atomic import read_json
 BYTES, MEGA = 4, 1e6
 COPIES = 3  # weights, gradients, momentum
 BACKWARD = 2  # a backward pass takes about twice the operations of a forward pass
+TUNING_COSTS = ("finetune_seconds", "finetune_memory_mb")
+"""What fine-tuning takes; of a classifier, as the checkpoint is one."""
 
 
 def describe_checkpoint(folder: str | Path, title: str) -> dict:

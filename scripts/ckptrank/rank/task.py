@@ -18,7 +18,12 @@ from ckptrank.evaluation.tables import write_frames
 from ckptrank.files.atomic import read_json, write_json
 from ckptrank.rank.advice import advise, warn_of_differences
 from ckptrank.rank.cautions import warn_of_images, warn_of_objects, warn_of_twins
-from ckptrank.rank.costs import describe_checkpoint, describe_running, describe_speed
+from ckptrank.rank.costs import (
+    TUNING_COSTS,
+    describe_checkpoint,
+    describe_running,
+    describe_speed,
+)
 from ckptrank.rank.expected import PROBE, MeasureError, expect_gaps, learn_error, read_benchmark
 from ckptrank.rank.order import join_stages, order_checkpoints, read_parts
 from ckptrank.scores.protocol import Protocol, choose_rows
@@ -135,8 +140,8 @@ def rank_task(
 
     ``titles``: checkpoint -> title. ``protocols``: stage -> the samples that its measures saw.
     ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. The scores are those of the last
-    stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes`` and
-    ``warnings`` of the task, the ``device`` of the extraction, the ``advice`` and the ``error`` of the measures that
+    stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes``, ``objects`` (in the
+    training images; None where there are no boxes) and ``warnings`` of the task, the ``device`` of the extraction, the ``advice`` and the ``error`` of the measures that
     it rests on (:class:`~ckptrank.rank.advice.Advice`, :class:`~ckptrank.rank.expected.MeasureError`; None where
     there is none). A task that cannot be used has the reason for its warning.
     """
@@ -163,19 +168,26 @@ def rank_task(
             "train_samples": None,
             "test_samples": None,
             "classes": 0,
+            "objects": None,
             "warnings": [f"The task failed: {fault}"],
         }
     else:
         about = {key: stored.facts[key] for key in ("train_samples", "test_samples")}
         about["classes"] = stored.classes
+        boxes = "objects" in stored.facts
+        about["objects"] = stored.facts["objects"]["train"] if boxes else None
+        if boxes:  # what is fine-tuned there is a detector, at other sizes and on other batches
+            order = order.drop(columns=list(TUNING_COSTS), errors="ignore")
         ranked = order.loc[order["rank"].notna(), "checkpoint"]
         cards = {name: read_json(Path(files.cards[name]) / CARD) for name in ranked}
         labels = stored.labels("train")
         about["warnings"] = [
             *stored.facts["warnings"],
             *warn_of_objects(stored.facts),
-            *warn_of_images(labels, stored.facts["test_samples"]),
-            *warn_of_twins(read_json(files.twins)),
+            *warn_of_images(
+                labels, stored.facts["test_samples"], probed=PROBE in set(scores["measure"])
+            ),
+            *warn_of_twins(read_json(files.twins), boxes=boxes),
             *warn_of_differences(cards),
         ]
         samples = {

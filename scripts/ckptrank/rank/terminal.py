@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ckptrank.rank.words import say_by_cost, say_little
-from ckptrank.text import DASH, counted, is_number, one_decimal, short_count, significant
+from ckptrank.rank.words import describe_task, say_by_cost, say_little
+from ckptrank.text import DASH, is_number, one_decimal, short_count, significant
 
 _WIDEST = 44  # characters of a checkpoint's name
 
@@ -19,10 +19,8 @@ def format_ranking(ranking: pd.DataFrame, facts: Mapping) -> str:
     names = {row.checkpoint: row.title or row.checkpoint for row in ranking.itertuples()}
     ranked = ranking[ranking["rank"].notna()].sort_values("rank", kind="stable")
     lost = ranking[ranking["rank"].isna()]
-    classes = counted(int(facts["classes"]), "class", "classes")
-    images = counted(int(facts["train_samples"] or 0), "training image")
     lines = [
-        f"{facts['title'] or facts['task']} ({classes}, {images})",
+        f"{facts['title'] or facts['task']} ({describe_task(facts)})",
         *_answer(ranked, facts, names),
     ]
     lines += [f"Mind: {warning}" for warning in facts["warnings"]]

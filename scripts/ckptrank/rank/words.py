@@ -12,6 +12,16 @@ def points(fraction: float) -> str:
     return f"{one_decimal(100 * fraction)} points"
 
 
+def describe_task(facts: Mapping) -> str:
+    """Say how large a task is: its classes, its training images, and the objects in them where it has boxes."""
+    classes = counted(int(facts["classes"]), "class", "classes")
+    images = counted(int(facts["train_samples"] or 0), "training image")
+    objects = facts["objects"]
+    return f"{classes}, {images}" + (
+        "" if objects is None else f" with {counted(objects, 'object')}"
+    )
+
+
 def say_little(ties: int, ranked: int) -> str:
     """Say that more than half of the others may be as good as the first; empty where they are not."""
     if ranked < 3 or 2 * ties <= ranked - 1:

@@ -126,8 +126,14 @@ def run(arguments: argparse.Namespace) -> None:
     mine = None if arguments.checkpoints is None else find_checkpoints(arguments.checkpoints)
     found = write_config(target, given, name, mine)
     print(f"Wrote {target}: look it over, then")
-    for what, does in found.steps:
-        print(f"  make {what} PRESET={quote(target)}{does and f'   # {does}'}")
+    for step in found.steps:
+        print(f"  {describe_step(step, target)}")
+
+
+def describe_step(step: tuple[str, str], config: Path) -> str:
+    """Return the command of one of the ``steps`` of what was found, and what it does."""
+    what, does = step
+    return f"make {what} PRESET={quote(config)}{does and f'   # {does}'}"
 
 
 def write_config(

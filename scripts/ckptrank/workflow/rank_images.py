@@ -16,7 +16,7 @@ from ckptrank.files.atomic import read_json
 from ckptrank.text import counted, listed, roughly
 from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking
-from ckptrank.workflow.new import locate_images, look, make_name, write_config
+from ckptrank.workflow.new import describe_step, locate_images, look, make_name, write_config
 
 HELP = "rank checkpoints for a folder of images, or annotated ones"
 ROOT = Path(__file__).parents[3]
@@ -65,11 +65,13 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    images = look(arguments.images).ranked
+    found = look(arguments.images)
     cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
-    print(describe_plan(folder, images, checkpoints, missing, cores), flush=True)
+    print(describe_plan(folder, found.ranked, checkpoints, missing, cores), flush=True)
     if not arguments.plan:
         _rank(folder, arguments.cores, offline=offline)
+        for step in found.steps[1:]:
+            print(f"Next: {describe_step(step, config)}")
 
 
 def read_candidates(config: Path) -> dict[str, dict]:

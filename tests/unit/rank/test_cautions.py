@@ -20,6 +20,8 @@ def test_each_fault_is_named_with_its_numbers():
     few, probe = warn_of_images(labels(40, 40, 9), 150)
     assert few.startswith("1 classes have fewer than 10")
     assert "judged on 18: one image is 5.6 points" in probe
+    (unprobed,) = warn_of_images(labels(40, 40, 9), 150, probed=False)
+    assert unprobed == few
     (tested,) = warn_of_images(labels(300, 300), 40)
     assert "With 40 test images one is 2.5 points" in tested
     (many,) = warn_of_images(labels(*[20] * 120), 240)
@@ -32,11 +34,35 @@ def test_several_labels_an_image_are_counted_each():
     marks = np.zeros((1000, 2), np.uint8)
     marks[:, 0] = 1
     marks[:50, 1] = 1
-    assert "has 1,000 training images, the smallest 50" in warn_of_images(marks, 500)[0]
+    assert "is in 1,000 training images, the smallest in 50" in warn_of_images(marks, 500)[0]
+
+
+def test_of_several_labels_it_speaks_of_average_precisions_and_of_no_measured_error():
+    marks = np.zeros((60, 120), np.uint8)
+    marks[:, :119] = 1
+    marks[:4, 119] = 1
+    uneven, few, probe, tested, many = warn_of_images(marks, 20)
+    assert "count all classes alike" in uneven
+    assert few.startswith("1 class is in fewer than 10 training images")
+    assert "judged on 12: its average precision" in probe
+    assert "With 20 test images average precisions" in tested
+    assert "errors" not in many
+    assert probe not in warn_of_images(marks, 20, probed=False)
+    said = " ".join((uneven, few, probe, tested, many))
+    for words in ("points of accuracy", "shots", "H-score", "intervals"):
+        assert words not in said
+
+
+def test_twins_among_annotated_images_are_kept_together_by_their_sets():
+    found = {"test_looked_at": 50, "test_twins": 10, "examples": ["a and b"]}
+    (warning,) = warn_of_twins(found, boxes=True)
+    assert "list them in one set" in warning
+    assert "group_" not in warning
 
 
 def test_of_boxes_it_says_that_places_are_not_looked_at():
     (warning,) = warn_of_objects({"train_samples": 40, "objects": {"train": 100}})
     assert "2.5 an image" in warning
     assert "`make detect`" in warning
+    assert "carry no detector" in warning
     assert warn_of_objects({"train_samples": 40}) == []

@@ -103,9 +103,9 @@ def test_a_checkpoint_is_described_by_the_last_stage_that_it_reached(files, tmp_
     assert set(scores["title"]) == {"A measure"}
     assert facts["device"] == "a processor"
     assert (facts["train_samples"], facts["classes"], facts["warnings"][0]) == (30, 3, "few")
+    assert facts["objects"] is None
     openings = [warning[:26] for warning in facts["warnings"][1:]]
     assert openings == [
-        "Of 30 training images the ",
         "With 20 test images one is",
         "25 % of the test images lo",
     ]
@@ -119,6 +119,19 @@ def test_a_task_that_failed_is_ordered_without_its_facts(files, tmp_path):
     assert facts["train_samples"] is None
     assert facts["warnings"] == ["The task failed: no images"]
     assert facts["error"] is None
+
+
+def test_of_a_task_with_boxes_no_cost_of_tuning_a_classifier_is_told(files, tmp_path):
+    told = read_json(tmp_path / "task/task.json")
+    objects = {"train": 70, "test": 30, "train_images_without": 2}
+    write_json(tmp_path / "task/task.json", {**told, "multi_label": True, "objects": objects})
+    np.save(tmp_path / "task/train_labels.npy", np.eye(3, dtype=np.uint8)[np.arange(30) % 3])
+    table, _, facts = order(files, tmp_path)
+    assert facts["objects"] == 70
+    assert table[["finetune_seconds", "finetune_memory_mb"]].isna().all(axis=None)
+    assert table.loc["good", ["latency_seconds", "inference_memory_mb"]].notna().all()
+    assert any("2.3 an image" in warning for warning in facts["warnings"])
+    assert any("list them in one set" in warning for warning in facts["warnings"])
 
 
 @pytest.fixture
@@ -136,6 +149,7 @@ def probed(files):
 def test_a_place_carries_the_error_of_the_measures(probed, tmp_path):
     table, _, facts = order(probed, tmp_path)
     assert facts["error"]["tasks"] >= 4
+    assert any(w.startswith("Of 30 training images the probe") for w in facts["warnings"])
     assert table.loc[["good", "fair"], "rank_low"].tolist() == [1, 1]
     assert table.loc[["good", "fair"], "rank_high"].tolist() == [2, 2]
     assert table["with_first"].tolist()[:2] == [True, True]

@@ -88,6 +88,13 @@ def test_the_report_opens_with_the_answer(pages):
     )  # it would end the one that the report keeps this page in
 
 
+def test_the_figure_stands_on_the_first_page_alone(pages):
+    counts = {name: page.count("data:image/svg+xml") for name, page in pages.items()}
+    assert counts == {"index": 1, "page": 0}
+    assert 'download="scenes.pdf" href="data:application/pdf' in pages["index"]
+    assert "Scores against precision" not in pages["page"]
+
+
 def test_the_page_has_all_and_escapes_names(pages):
     page = pages["page"]
     text = Text(page).text

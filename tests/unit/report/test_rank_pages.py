@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from tests.support.frames import HOSTILE
+from tests.support.page_text import Text
 from tests.support.ranking_frames import MEASURES, POOL, write_ranking
 
 from ckptrank.report.kit.tables import to_csv
@@ -142,6 +143,27 @@ def test_without_a_known_error_no_gap_is_shown(ranking, tmp_path):
     unknown = replace(ranking, facts={**ranking.facts, "error": None})
     assert "gap" not in [column.key for column in render_decision_table(unknown).columns]
     assert "which no benchmark has measured" in page_of(unknown, tmp_path)
+
+
+def test_of_a_task_with_boxes_the_page_speaks_of_detectors(checked, tmp_path):
+    unknown = with_ranked(checked, finetune_seconds=np.nan, finetune_memory_mb=np.nan)
+    boxes = replace(unknown, facts={**checked.facts, "objects": 9000, "error": None})
+    page, of_classes = (Text(page_of(each, tmp_path)).text for each in (boxes, checked))
+    assert "3,680 training images with 9,000 objects" in page
+    assert "or fine-tune a detector on each and compare" in page
+    assert "Of the first 3, fine-tuned as classifiers of whole images to check" in page
+    assert "the first 3 checkpoints as classifiers of whole images, to check the order" in page
+    assert "Rank against cost" in page
+    for words in (
+        "Accuracy against cost",
+        "Fine-tuning times",
+        "One fine-tuning run",
+        "Memory to tune",
+    ):
+        assert words not in page
+        assert words in of_classes
+    for words in ("object", "detector", "classifier"):
+        assert words not in of_classes
 
 
 def test_unknown_costs_are_left_out(ranking):

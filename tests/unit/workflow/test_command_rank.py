@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.cli import get_argument_parser
+from tests.support.annotations import write_voc
 from tests.support.configs import DEFAULTS
 from tests.support.hub_cache import fill_cache
 from tests.support.ranking_frames import write_ranking
@@ -109,6 +110,19 @@ def test_without_a_network_what_the_caches_hold_is_ranked(photos, tmp_path, star
     config = complete_config(given[0], DEFAULTS, files[::-1])
     assert config["select"]["groups"] == ["cached"]
     assert config["groups"]["cached"]["checkpoints"] == ["convnext-tiny", "beans", "vit_tiny_other"]
+
+
+def test_after_a_ranking_for_boxes_comes_the_command_that_fine_tunes_detectors(
+    photos, tmp_path, started, capsys
+):
+    keep(tmp_path, "timm/resnet18.a1_in1k", {"architecture": "resnet18"})
+    assert main(["rank", photos]) == 0
+    assert "Next:" not in capsys.readouterr().out
+    images = {f"{n:02d}": [(("cat", "dog")[n % 2], 1, 1, 20, 20)] for n in range(24)}
+    write_voc(tmp_path / "zoo", {"trainval": images})
+    assert main(["rank", str(tmp_path / "zoo"), "--run", "a run"]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[-1].startswith("Next: make detect PRESET='a run/config.yaml'   # ")
 
 
 def test_without_a_network_or_a_cache_it_says_what_to_do(photos, started, capsys):

@@ -1,4 +1,4 @@
-"""The chapter on detection: a first page with its answer, and one of tables and pictures, a part for each task."""
+"""The chapter on detection: a first page with its answer and the figure, one of tables and pictures, a part a task."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -126,6 +126,6 @@ def _render_task(
         "tables": [html_view(table) for table in tables],
         "figure": data_uri(svg.read_bytes(), "image/svg+xml"),
         "pdf": data_uri(pdf.read_bytes(), "application/pdf"),
-        "names": (svg.name, pdf.name),
+        "pdf_name": pdf.name,
         "examples": render_examples(folder, rows) if rows else [],
     }

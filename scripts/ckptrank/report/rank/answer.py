@@ -80,7 +80,7 @@ def _agreement(ranking: Ranking, checkpoint: str) -> str:
     first = int((places < 2).sum())
     text = f"{first} of {counted(len(places), 'measure')} put it first"
     if first < len(places):
-        text += f", the others between place {places[places >= 2].min():.0f} and {places.max():.0f}"
+        text += f", the others at place {span(places[places >= 2].min(), places.max())}"
     return text
 
 

@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
-
+from ckptrank.rank.words import describe_task
 from ckptrank.report.rank.frames import Ranking
 from ckptrank.text import counted, duration, listed
 
 
 def task_facts(facts: Mapping) -> str:
     """Return the task's size in words."""
-    if not facts["train_samples"]:
-        return "the task could not be prepared"
-    classes = counted(int(facts["classes"]), "class", "classes")
-    return f"{classes}, {counted(int(facts['train_samples']), 'training image')}"
+    return describe_task(facts) if facts["train_samples"] else "the task could not be prepared"
 
 
 def protocol(ranking: Ranking) -> list[tuple[str, str]]:
@@ -27,7 +23,7 @@ def protocol(ranking: Ranking) -> list[tuple[str, str]]:
         ("What the scores saw", facts["protocol"]),
         ("Measures", f"{measures}; a checkpoint's place is by its mean rank over them"),
         ("Intervals", _intervals(facts)),
-        ("Fine-tuned", _tuned(ranking.ranked["tuned_accuracy"])),
+        ("Fine-tuned", _tuned(ranking)),
         ("Spent on scores", duration(seconds) if seconds else "not recorded"),
         ("Device", facts["device"] or "not recorded"),
     ]
@@ -50,8 +46,9 @@ def _intervals(facts: Mapping) -> str:
     )
 
 
-def _tuned(accuracies: pd.Series) -> str:
-    tuned = int(accuracies.notna().sum())
+def _tuned(ranking: Ranking) -> str:
+    tuned = int(ranking.ranked["tuned_accuracy"].notna().sum())
     if not tuned:
         return "nothing: the ranking is from one forward pass of each checkpoint"
-    return f"the first {counted(tuned, 'checkpoint')}, to check the order"
+    means = " as classifiers of whole images" if ranking.has_boxes else ""
+    return f"the first {counted(tuned, 'checkpoint')}{means}, to check the order"

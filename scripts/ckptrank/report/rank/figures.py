@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from ckptrank.report.kit import theme
 from ckptrank.report.kit.figures import (
@@ -50,11 +50,11 @@ def plot_pareto(ranking: Ranking, path_svg: str | Path, path_pdf: str | Path) ->
     A line joins those that no other beats in both; where no error of the measures is known, ranks stand in
     for the expected differences.
     """
-    known = ranking.facts["error"] is not None
+    known = ranking.has_gaps
     shown = ranking.ranked.dropna(subset=["forward_gflops", "gap" if known else "rank"])
     names = ranking.names()
     behind = 100 * shown["gap"] if known else shown["rank"]
-    label = f"Expected accuracy and cost: {ranking.title}"
+    label = f"{'Expected accuracy' if known else 'Rank'} and cost: {ranking.title}"
     with saved_figure(6.8, 3.6, label, path_svg, path_pdf) as figure:
         panel = figure.subplots()
         if shown.empty:
@@ -87,6 +87,8 @@ def plot_pareto(ranking: Ranking, path_svg: str | Path, path_pdf: str | Path) ->
         panel.invert_yaxis()
         panel.set_xlabel("GFLOPs of one image (logarithmic)")
         panel.set_ylabel("Points behind the first, expected" if known else "Rank")
+        if not known:
+            panel.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def find_front(costs: pd.Series, behind: pd.Series) -> list[int]:

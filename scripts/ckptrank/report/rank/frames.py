@@ -15,7 +15,7 @@ class Ranking:
     """One task's ranking.
 
     ``ranked``: the checkpoints with a rank, first one first. ``failed``: the others. ``scores``: a
-    row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``train_samples``,
+    row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``objects``, ``train_samples``,
     ``test_samples``, ``protocol``, ``measures``, ``resamples``, ``device``, ``warnings``, ``advice``, ``error``.
     ``why``: what sets the first apart from the second, see :mod:`ckptrank.features.why`.
     """
@@ -29,6 +29,16 @@ class Ranking:
     @property
     def title(self) -> str:
         return self.facts["title"] or self.facts["task"]
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether the images come with boxes, so that a detector is what may be fine-tuned."""
+        return self.facts["objects"] is not None
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the error of the measures is known, and with it how far each is expected behind the first."""
+        return self.facts["error"] is not None
 
     def names(self) -> dict[str, str]:
         """Return checkpoint -> its title, the name itself where the title is empty."""

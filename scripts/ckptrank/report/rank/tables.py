@@ -21,7 +21,7 @@ from ckptrank.text import (
     significant,
 )
 
-_RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples and the measures' error"
+_RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples"
 _GAP_HELP = "Points of accuracy that it is expected to reach less than the first, 95 % interval"
 
 
@@ -44,14 +44,15 @@ def render_decision_table(ranking: Ranking) -> Table:
     checkpoints that cannot be told apart from the first: elsewhere cheap is no merit.
     """
     names = ranking.names()
+    rank_help = _RANK_HELP + (" and the measures' error" if ranking.has_gaps else "")
     columns = [
         Column("checkpoint", "Checkpoint", numeric=False),
-        Column("rank", "Rank", show=whole, show_extra=whole, higher_is_better=False, help=_RANK_HELP),
+        Column("rank", "Rank", show=whole, show_extra=whole, higher_is_better=False, help=rank_help),
         Column("with_first", "Tied", numeric=False, help="Cannot be told apart from the first"),
         Column("consensus", "Mean rank", higher_is_better=False, help="Mean over the measures"),
     ]  # fmt: skip
     gap = Column("gap", "Behind the first", show=_points, show_extra=_points, help=_GAP_HELP)
-    if ranking.facts["error"] is not None:
+    if ranking.has_gaps:
         columns.append(gap)
     costs = [
         Column("tuned_accuracy", "Tuned accuracy", show=percent, show_extra=percent, contest="cost"),
@@ -68,6 +69,7 @@ def render_decision_table(ranking: Ranking) -> Table:
         _cost("inference_memory_mb", "Memory to run", _megabytes, "For one image; estimated"),
         _cost("file_mb", "File", _megabytes, "Its stored weights"),
     ]  # fmt: skip
+    timed = ranking.ranked["finetune_seconds"].notna().any()
     costs.append(_cost("input_size", "Pixels", whole, "Side of the square image that it takes"))
     costs = [column for column in costs if ranking.ranked[column.key].notna().any()]
     about = [
@@ -97,7 +99,8 @@ def render_decision_table(ranking: Ranking) -> Table:
         caption=(
             "Brackets hold 95 % intervals, as told below under how this was measured. Among "
             "the checkpoints that cannot be told apart from the first, the best of each cost is in "
-            "bold, the second best underlined. Fine-tuning times are estimates for this device."
+            "bold, the second best underlined."
+            + (" Fine-tuning times are estimates for this device." if timed else "")
         ),
     )
     return mark_best(table)

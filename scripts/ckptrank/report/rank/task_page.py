@@ -63,6 +63,8 @@ def render_rank_page(
         answer=answer(ranking),
         about=task_facts(ranking.facts),
         warnings=ranking.facts["warnings"],
+        boxes=ranking.has_boxes,
+        by_gap=ranking.has_gaps,
         forest=(rows[:FIRST_ROWS], rows[FIRST_ROWS:]),
         figures=_downloads(Path(path_svg), Path(path_pdf)),
         pareto=_downloads(Path(pareto_svg), Path(pareto_pdf)) if len(ranking.ranked) > 1 else [],

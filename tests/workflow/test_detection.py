@@ -1,0 +1,185 @@
+"""`snakemake detection` and `snakemake rank` on a folder of Pascal VOC's layout, from the images to the pages.
+
+The networks are code of one's own with seeded weights: two with feature maps, and one without, which is a row with its
+reason.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+from safetensors.numpy import save_file
+from tests.support.annotations import write_voc
+from tests.support.page_text import Text
+from tests.support.workspaces import make_workspace, planned_jobs
+
+pytestmark = pytest.mark.workflow
+PRESET = "boxes.yaml"
+TARGETS = ("detection", "rank")
+SIDE = 64
+COLOURS = {"cat": "orange", "dog": "navy"}
+NETWORKS = """
+from torch import nn
+
+def make_stages(width):
+    sizes = [3, width, width, width, width]
+    halves = [nn.Conv2d(*pair, 3, stride=2, padding=1) for pair in zip(sizes, sizes[1:])]
+    stages = [nn.Sequential(half, nn.ReLU()) for half in halves]
+    return nn.Sequential(*stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 2))
+
+def make_flat():
+    layers = [nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 2)]
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers)
+"""
+WIDTHS = {"narrow": 8, "wide": 12}
+FLAT = "flat"
+TITLES = {"narrow": "Narrow", "wide": "Wide", FLAT: "No maps"}
+VIEWS = {"images": "Whole images", "objects": "Objects"}
+MEASURES = ["lfc", "logme"]
+CONFIG = """
+select: {tasks: [boxes], groups: [candidates], measures: [lfc, logme]}
+tasks:
+  boxes: {source: voc, title: Cats and dogs, path: VOC}
+checkpoints:
+  narrow: {source: file, title: Narrow, library: python, architecture: "networks.py:make_stages", arguments: {width: 8}, weights: narrow.safetensors, kind: supervised, preprocessing: {size: 64}}
+  wide: {source: file, title: Wide, library: python, architecture: "networks.py:make_stages", arguments: {width: 12}, weights: wide.safetensors, kind: supervised, preprocessing: {size: 64}}
+  flat: {source: file, title: No maps, library: python, architecture: "networks.py:make_flat", weights: flat.safetensors, kind: supervised, preprocessing: {size: 64}}
+groups:
+  candidates: {title: Candidates, checkpoints: [narrow, wide, flat]}
+detection:
+  tasks: [boxes]
+  checkpoints: [narrow, wide, flat]
+  measures: [lfc, logme]
+  strides: [4, 8, 16]
+  channels: 32
+  min_size: 64
+  max_size: 64
+  finetune: {learning_rates: [0.01, 0.03], steps: [2], decay_at: [0.5], batch_size: 4, warmup: 1}
+  examples: 2
+rank: {measures: [lfc, logme], resamples: 3}
+evaluation: {bootstrap: 20, consensus: [], recommend: lfc}
+compute: {device: cpu, worker_memory_mb: 1500}
+"""
+
+
+def draw_scenes(root):
+    """Write 16 scenes for training and 8 for the test, each with one to three things in their class's colour."""
+    generator = np.random.default_rng(0)
+    sets = {"trainval": {}, "test": {}}
+    for number in range(24):
+        corners = generator.integers(2, 36, size=(1 + number % 3, 2)).tolist()
+        sets["test" if number > 15 else "trainval"][f"{number:02d}"] = [
+            (list(COLOURS)[(number // 3 + place) % 2], left, top, left + 26, top + 20)
+            for place, (left, top) in enumerate(corners)
+        ]
+    write_voc(root, sets, size=(SIDE, SIDE))
+    for name, things in (item for images in sets.values() for item in images.items()):
+        path = root / "JPEGImages" / f"{name}.jpg"
+        image = Image.open(path)
+        for kind, *box in things:
+            ImageDraw.Draw(image).rectangle(box, fill=COLOURS[kind])
+        image.save(path)
+
+
+def write_networks(folder):
+    """Write the code of the networks, and seeded weights of each."""
+    (folder / "networks.py").write_text(NETWORKS)
+    shapes = {FLAT: {"2.weight": (6, 3), "2.bias": (6,), "4.weight": (2, 6), "4.bias": (2,)}}
+    for name, width in WIDTHS.items():
+        stages = {f"{at}.0.weight": (width, width if at else 3, 3, 3) for at in range(4)}
+        biases = {f"{at}.0.bias": (width,) for at in range(4)}
+        shapes[name] = {**stages, **biases, "6.weight": (2, width), "6.bias": (2,)}
+    generator = np.random.default_rng(0)
+    for name, tensors in shapes.items():
+        drawn = {key: generator.normal(0, 0.3, shape) for key, shape in tensors.items()}
+        weights = {key: values.astype(np.float32) for key, values in drawn.items()}
+        save_file(weights, folder / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The finished run, and the jobs that it was."""
+    workspace = make_workspace(tmp_path_factory.mktemp("detection") / "a run")
+    (workspace.folder / "presets" / PRESET).write_text(CONFIG)
+    write_networks(workspace.folder)
+    draw_scenes(workspace.folder / "VOC")
+    return workspace, planned_jobs(workspace.run(*TARGETS, preset=PRESET))
+
+
+def read(ran, table):
+    return pd.read_csv(ran[0].folder / f"results/{table}.csv")
+
+
+def read_page(ran, name):
+    return Text((ran[0].folder / f"results/report/{name}.html").read_text(encoding="utf-8")).text
+
+
+def test_each_checkpoint_is_tuned_and_seen_in_both_views(ran):
+    jobs = ran[1]
+    assert jobs["extract_features"] == jobs["extract_objects"] == len(TITLES)
+    assert jobs["finetune_detector"] == jobs["select_detector"] == len(TITLES)
+    assert all(jobs[f"score_{view}_{measure}"] == 1 for view in VIEWS for measure in MEASURES)
+    assert {"finetune", "select_best"}.isdisjoint(jobs)
+
+
+def test_a_checkpoint_without_maps_is_a_row_with_its_reason_and_stops_no_other(ran):
+    truth = read(ran, "detection/ground_truth").set_index("checkpoint")
+    assert truth.loc[FLAT, "status"] == "failed"
+    assert "gives no feature maps at two of the strides 4, 8, 16" in truth.loc[FLAT, "reason"]
+    tuned = truth.loc[list(WIDTHS)]
+    assert (tuned["status"] == "ok").all(), tuned["reason"].tolist()
+    assert tuned["ap"].between(0, 1).all()
+    assert tuned["learning_rate"].isin([0.01, 0.03]).all()
+
+
+def test_both_views_are_scored(ran):
+    scores = read(ran, "detection/scores").set_index(["view", "measure", "checkpoint"])
+    assert len(scores) == len(VIEWS) * len(MEASURES) * len(TITLES)
+    lost = scores[scores["status"] != "ok"]
+    assert list(lost.index) == [("objects", measure, FLAT) for measure in MEASURES]
+    assert lost["reason"].str.contains("gives no feature maps").all()
+
+
+def test_the_tasks_objects_are_counted(ran):
+    row = read(ran, "detection/tasks").set_index("task").loc["boxes"]
+    assert (row["train_samples"], row["test_samples"]) == (16, 8)
+    assert (row["train_objects"], row["test_objects"]) == (31, 17)
+
+
+def test_the_pages_of_detection_have_precisions_scores_and_what_is_lost(ran):
+    first, tables = read_page(ran, "detection/index"), read_page(ran, "detection/tables")
+    assert "Cats and dogs: of 2 fine-tuned checkpoints" in first
+    assert "1 pair could not be fine-tuned" in first
+    for words in (*TITLES.values(), *VIEWS.values(), "AP50", "gives no feature maps"):
+        assert words in tables, words
+    assert (ran[0].folder / "results/report/detection/provenance.html").is_file()
+
+
+def test_the_pages_of_the_ranking_speak_of_boxes_and_detectors(ran):
+    overview, page = read_page(ran, "rank"), read_page(ran, "rank/boxes")
+    assert all("2 classes, 16 training images with 31 objects" in each for each in (overview, page))
+    for words in (
+        "The images have boxes, 1.9 an image",
+        "`make detect` fine-tunes detectors",
+        "With 8 test images average precisions hang on single images",
+        "which no benchmark has measured for these measures or this kind of task",
+        "Rank against cost",
+    ):
+        assert words in page, words
+    for words in ("points of accuracy", "Fine-tuning times", "Accuracy against", "the probe"):
+        assert words not in page, words
+
+
+def test_a_second_run_does_nothing(ran):
+    assert "Nothing to be done" in ran[0].run(*TARGETS, "--dry-run", preset=PRESET)
+
+
+def test_more_steps_of_the_head_rerun_detectors_and_what_is_made_of_them(ran, tmp_path):
+    workspace = ran[0].copy(tmp_path / "a copy")
+    preset = workspace.folder / "presets" / PRESET
+    preset.write_text(CONFIG.replace("steps: [2]", "steps: [3]"))
+    planned = planned_jobs(workspace.run(*TARGETS, "--dry-run", preset=PRESET))
+    assert planned["finetune_detector"] == planned["select_detector"] == len(TITLES)
+    # Pages on what ran show the config, and pages lead to them.
+    computed = {name for name in planned if not name.startswith("render_")} - {*TARGETS}
+    assert computed == {"finetune_detector", "select_detector", "collect_detection"}
