@@ -31,8 +31,9 @@ def warn_of_images(labels: np.ndarray, tested: int, *, probed: bool = True) -> l
             "the order, are mostly about the large classes. Cap them with `shots` if all classes count alike."
         )
     if smallest < FEW_PER_CLASS:
+        few = counted(int((sizes < FEW_PER_CLASS).sum()), "class has", "classes have")
         warnings.append(
-            f"{int((sizes < FEW_PER_CLASS).sum())} classes have fewer than {FEW_PER_CLASS} training images: what the "
+            f"{few} fewer than {FEW_PER_CLASS} training images: what the "
             "scores say of them hangs on single images, and measures of covariances (LogME, H-score) say most about the rest."
         )
     held = _count_held_out(len(labels))

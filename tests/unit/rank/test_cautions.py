@@ -18,7 +18,7 @@ def test_each_fault_is_named_with_its_numbers():
     (imbalanced,) = warn_of_images(labels(900, 90), 200)
     assert "The largest class has 900 training images, the smallest 90" in imbalanced
     few, probe = warn_of_images(labels(40, 40, 9), 150)
-    assert few.startswith("1 classes have fewer than 10")
+    assert few.startswith("1 class has fewer than 10")
     assert "judged on 18: one image is 5.6 points" in probe
     (unprobed,) = warn_of_images(labels(40, 40, 9), 150, probed=False)
     assert unprobed == few
