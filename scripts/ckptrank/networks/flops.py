@@ -27,7 +27,7 @@ def count_forward_flops(module: nn.Module, input_shape: Sequence[int]) -> int:
     """
     modes = {part: part.training for part in module.modules()}
     module.eval()
-    tensor = next(module.parameters())
+    tensor = next(module.parameters(), torch.empty(0))  # a module of pooling alone has none
     image = torch.zeros(1, *input_shape, dtype=tensor.dtype, device=tensor.device)
     try:
         with torch.no_grad(), Counter() as counter:
