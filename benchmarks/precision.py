@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import yaml
 from scipy.stats import kendalltau
 from tqdm import tqdm
 
@@ -24,6 +23,8 @@ from ckptrank.files.atomic import read_json
 from ckptrank.finetune.sweep import Pair, Runner
 from ckptrank.jobs.device import describe
 from ckptrank.seeds import seed_from
+from ckptrank.workflow.config import complete_config
+from ckptrank.workflow.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "benchmarks/results/precision.csv"
@@ -37,7 +38,7 @@ def find_pairs(folder: Path) -> list[dict]:
 
 def run_pair(folder: Path, truth: dict, precision: str, device: torch.device) -> dict[str, float]:
     """Return the accuracies of the three runs of a pair's best setting."""
-    settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["finetune"]
+    settings = Plan(complete_config({}, ROOT / "config.yaml", None)).sweep_settings
     checkpoint, task, steps = truth["checkpoint"], truth["task"], truth["steps"]
     pair = Pair(
         checkpoint, task, folder / "resources/checkpoints" / checkpoint, folder / "resources/tasks" / task
