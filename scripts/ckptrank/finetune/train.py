@@ -71,8 +71,9 @@ def finetune(
     state there every 20 seconds and continues from it after a kill, to the same result. ``watch`` is called
     with the number of each step that is queued. ``losses`` is filled with the loss of each step, ``validated`` with the
     accuracy on ``validation`` at each budget, where that is given. ``keep`` is called with the model at each budget of
-    steps, and its accuracies: on the test images and, if given, on those for validation. A run whose loss stops being finite ends there: its remaining budgets get the accuracy of the broken network (chance,
-    as a rule). Raises :class:`~ckptrank.errors.PairFault` when a GPU's memory does not suffice.
+    steps, and its accuracies: on the test images and, if given, on those for validation. A run whose loss stops being
+    finite ends there: its remaining budgets get the accuracy of the broken network (chance, as a rule).
+    Raises :class:`~ckptrank.errors.PairFault` when a GPU's memory does not suffice.
     """
     torch.manual_seed(seed)
     chosen = set_precision(precision, device, auto=TRAINING_PRECISION)

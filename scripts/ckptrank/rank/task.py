@@ -141,9 +141,9 @@ def rank_task(
     ``titles``: checkpoint -> title. ``protocols``: stage -> the samples that its measures saw.
     ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. The scores are those of the last
     stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes``, ``objects`` (in the
-    training images; None where there are no boxes) and ``warnings`` of the task, the ``device`` of the extraction, the ``advice`` and the ``error`` of the measures that
-    it rests on (:class:`~ckptrank.rank.advice.Advice`, :class:`~ckptrank.rank.expected.MeasureError`; None where
-    there is none). A task that cannot be used has the reason for its warning.
+    training images; None where there are no boxes) and ``warnings`` of the task, the ``device`` of the extraction, the
+    ``advice`` and the ``error`` of the measures that it rests on (:class:`~ckptrank.rank.advice.Advice`,
+    :class:`~ckptrank.rank.expected.MeasureError`; None where there is none). A task that cannot be used has the reason for its warning.
     """
     order, scores = _order_stages(files.scores)
     stages = dict(zip(order["checkpoint"], order["stage"], strict=True))

@@ -37,7 +37,7 @@ def runtime(minutes: float) -> Callable[..., int]:
 
 
 def share_cores(wanted: int, cores: int | None) -> int:
-    """Return the threads of a job that can use ``wanted``: of a machine's ``cores`` at most a quarter, but one.
+    """Return the threads of a job that can use ``wanted``: of a machine's ``cores`` at most a quarter, and at least one.
 
     A job that takes all cores starts when all are free: while it waits, one long job keeps the others idle. A cluster,
     where ``cores`` is None, gives all that is wanted.
