@@ -36,9 +36,10 @@ def find_pairs(folder: Path) -> list[dict]:
     return [truth for truth in found if truth["status"] == "ok"]
 
 
-def run_pair(folder: Path, truth: dict, precision: str, device: torch.device) -> dict[str, float]:
-    """Return the accuracies of the three runs of a pair's best setting."""
-    settings = Plan(complete_config({}, ROOT / "config.yaml", None)).sweep_settings
+def run_pair(
+    folder: Path, truth: dict, settings: dict, precision: str, device: torch.device
+) -> dict[str, float]:
+    """Return the accuracies of the three runs of a pair's best setting; ``settings``: those of the sweep."""
     checkpoint, task, steps = truth["checkpoint"], truth["task"], truth["steps"]
     pair = Pair(
         checkpoint, task, folder / "resources/checkpoints" / checkpoint, folder / "resources/tasks" / task
@@ -85,11 +86,12 @@ def main() -> None:
     lines = kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else []
     rows = [json.loads(line) for line in lines]
     done = {(row["task"], row["checkpoint"]) for row in rows}
+    settings = Plan(complete_config({}, ROOT / "config.yaml", None)).sweep_settings
     with open(kept, "a", encoding="utf-8") as file:
         for truth in tqdm(find_pairs(given.folder), unit="pair"):
             if (truth["task"], truth["checkpoint"]) in done:
                 continue
-            rows.append(run_pair(given.folder, truth, given.precision, device))
+            rows.append(run_pair(given.folder, truth, settings, given.precision, device))
             print(json.dumps(rows[-1]), file=file, flush=True)
     runs = pd.DataFrame(rows)
     summaries = [summarise(own, task) for task, own in runs.groupby("task")]
