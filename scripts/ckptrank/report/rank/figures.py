@@ -88,7 +88,7 @@ def plot_pareto(ranking: Ranking, path_svg: str | Path, path_pdf: str | Path) ->
         panel.set_xlabel("GFLOPs of one image (logarithmic)")
         panel.set_ylabel("Points behind the first, expected" if known else "Rank")
         if not known:
-            panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+            panel.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def find_front(costs: pd.Series, behind: pd.Series) -> list[int]:
