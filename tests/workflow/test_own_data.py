@@ -20,6 +20,8 @@ from tests.support.workspaces import make_workspace
 
 pytestmark = pytest.mark.workflow
 SOUND = {"small-resnet": "test_resnet", "small-vit": "test_vit"}
+# A part of the first of them, as a checkpoint of its own.
+LAYERS = {"small-resnet-early": "layer2"}
 # Slim's networks at their full width, the classes of their heads, and what the authors' archive is laid out like.
 SLIM = {"mobilenet_v1_025": 1001, "mobilenet_v3_small": 0}
 MEASURES = ["lfc", "logme", "leep", "lgc"]
@@ -109,6 +111,10 @@ def ran(tmp_path_factory):
         name: define(folder, net, f"{net}.safetensors") for name, net in SOUND.items()
     }
     config["checkpoints"] |= {
+        name: config["checkpoints"]["small-resnet"] | {"feature_layer": layer}
+        for name, layer in LAYERS.items()
+    }
+    config["checkpoints"] |= {
         name: define(folder, "test_resnet", **fields) for name, (fields, _) in BROKEN.items()
     }
     archive = archive_bundles(folder)
@@ -142,18 +148,27 @@ def read(ran, table):
 def test_what_is_sound_is_ranked(ran):
     ranking = read(ran, "rank/photos/ranking")
     sound = ranking[ranking["status"] == "ok"]
-    assert set(sound["checkpoint"]) == {*SOUND, *SLIM}
+    assert set(sound["checkpoint"]) == {*SOUND, *LAYERS, *SLIM}
     assert sound["rank"].iloc[0] == 1
     assert sound["rank"].is_monotonic_increasing
     truth = read(ran, "evaluation/ground_truth").set_index(["checkpoint", "task"])
-    for name in (*SOUND, *SLIM):
+    for name in (*SOUND, *LAYERS, *SLIM):
         assert truth.loc[(name, "photos"), "status"] == "ok"
         assert 0 < truth.loc[(name, "photos"), "accuracy"] <= 1
 
 
+def test_layers_of_a_network_are_ranked_and_tuned_as_the_parts_that_they_end(ran):
+    cards = read(ran, "evaluation/checkpoints").set_index("checkpoint")
+    scores = read(ran, "evaluation/scores").set_index(["task", "checkpoint", "measure"])["score"]
+    for name in LAYERS:
+        for column in ("parameters", "forward_gflops"):
+            assert cards.loc[name, column] < cards.loc["small-resnet", column]
+        assert scores["photos", name, "lfc"] != scores["photos", "small-resnet", "lfc"]
+
+
 def test_the_tuned_networks_are_kept_where_they_were_asked_for(ran):
     heads = {"small-resnet": "fc", "small-vit": "head"}
-    for name in (*SOUND, *SLIM, *BROKEN):
+    for name in (*SOUND, *LAYERS, *SLIM, *BROKEN):
         with safe_open(ran / f"results/ground_truth/photos/{name}.safetensors", "np") as file:
             facts = json.loads(file.metadata()["ckptrank"])
             if name in BROKEN:
