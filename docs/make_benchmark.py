@@ -14,6 +14,7 @@ from run_tables import (
     add_up_costs,
     fill_page,
     rank_measures,
+    read_costs,
     read_tables,
     with_interval,
     write_table,
@@ -126,7 +127,7 @@ def main(folder: Path) -> None:
         "findings": list_findings(frames),
         "apart": count_told_apart(frames),
         "ways": list_ways(ROOT / "benchmarks/results/rank_default.csv"),
-        "costs": add_up_costs(folder),
+        "costs": add_up_costs(read_costs(folder)),
     }
     fill_page(PAGE, tables)
     for figure in ("comparisons", "quality_cost"):

@@ -78,14 +78,18 @@ def rank_measures(frames: Mapping[str, pd.DataFrame], union: str, second: str) -
     return write_table(["measure", *groups, "gives up", "seconds"], rows)
 
 
-def add_up_costs(folder: Path) -> str:
-    """Jobs and processor time by stage, from the last line of every job's log."""
-    frame = pd.DataFrame(read_job_costs(folder / "logs"))
+def read_costs(folder: Path) -> pd.DataFrame:
+    """Return a row per job of a run, from the last line of its log."""
+    return pd.DataFrame(read_job_costs(folder / "logs"))
+
+
+def add_up_costs(costs: pd.DataFrame) -> str:
+    """Jobs and processor time by stage, of a row per job."""
     starts = list(STAGES)
-    stages = frame["rule"].map(
+    stages = costs["rule"].map(
         lambda rule: max((s for s in starts if rule.startswith(s)), key=len, default="rest")
     )
-    sums = frame.groupby(stages).agg(
+    sums = costs.groupby(stages).agg(
         jobs=("rule", "size"), cpu=("cpu_seconds", "sum"), memory=("peak_mb", "max")
     )
     rows = [
