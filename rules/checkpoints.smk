@@ -1,10 +1,10 @@
 rule prepare_checkpoint:
     input:
         run=lambda wildcards: plan.run_of(wildcards.checkpoint),
-        local=lambda wildcards: [
-            local(file)
-            for file in find_files(config["checkpoints"][wildcards.checkpoint])
-        ],
+        local=lambda wildcards: get_local_files(
+            config["checkpoints"][wildcards.checkpoint],
+            f"resources/checkpoints/{wildcards.checkpoint}/card.json",
+        ),
     output:
         directory(paths.CHECKPOINT),
     log:

@@ -14,7 +14,11 @@ from ckptrank.workflow.accounting import use_what_answers
 from ckptrank.workflow.config import ConfigError, complete_config
 from ckptrank.workflow.detection_plan import DetectionPlan
 from ckptrank.workflow.digest import digest_code, digest_data
-from ckptrank.workflow.local_files import find_files, stamp_folders
+from ckptrank.workflow.local_files import (
+    find_files,
+    find_known_by_hash,
+    stamp_folders,
+)
 from ckptrank.workflow.model_zoo_plan import EXPERIMENTS, TABLES, ModelZooPlan
 from ckptrank.workflow.plan import EVALUATION_TABLES, Plan, constrain
 from ckptrank.workflow.queries import expand_queries
@@ -74,6 +78,15 @@ wildcard_constraints:
     detector_rates=constrain(detection.sweep),
     samples=constrain(rank.stages),
     recipe=constrain(config["recipes"]),
+
+
+def get_local_files(definition, facts):
+    """The files of this machine that a definition names; where a hash tells their contents their times do not count."""
+    known = find_known_by_hash(definition, Path(facts))
+    return [
+        ancient(local(file)) if file in known else local(file)
+        for file in find_files(definition)
+    ]
 
 
 def get_kept(task, samples):

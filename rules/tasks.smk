@@ -1,8 +1,9 @@
 rule prepare_task:
     input:
-        local=lambda wildcards: [
-            local(file) for file in find_files(config["tasks"][wildcards.task])
-        ],
+        local=lambda wildcards: get_local_files(
+            config["tasks"][wildcards.task],
+            f"resources/tasks/{wildcards.task}/task.json",
+        ),
     output:
         directory(paths.TASK),
     log:

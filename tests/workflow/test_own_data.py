@@ -2,10 +2,12 @@
 what is sound is ranked, what is broken is a row with its reason."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 from safetensors import safe_open
 from tests.support.bundles import write_bundle
 from tests.support.slim import make_variables
-from tests.support.workspaces import make_workspace
+from tests.support.workspaces import make_workspace, planned_jobs
 
 pytestmark = pytest.mark.workflow
 SOUND = {"small-resnet": "test_resnet", "small-vit": "test_vit"}
@@ -24,6 +26,7 @@ SOUND = {"small-resnet": "test_resnet", "small-vit": "test_vit"}
 LAYERS = {"small-resnet-early": "layer2"}
 # Slim's networks at their full width, the classes of their heads, and what the authors' archive is laid out like.
 SLIM = {"mobilenet_v1_025": 1001, "mobilenet_v3_small": 0}
+CONFIG = ("--configfile", "my_run/config.yaml")
 MEASURES = ["lfc", "logme", "leep", "lgc"]
 BROKEN = {
     "unreadable": ({"weights": "junk.pth"}, "not a readable checkpoint|not loaded"),
@@ -84,7 +87,7 @@ def define_slim(archive, name):
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
+def finished(tmp_path_factory):
     """Three commands: the starter config, the ranking, and the benchmark of it."""
     workspace = make_workspace(tmp_path_factory.mktemp("own") / "a clone")
     folder = workspace.folder / "inputs"
@@ -117,6 +120,8 @@ def ran(tmp_path_factory):
     config["checkpoints"] |= {
         name: define(folder, "test_resnet", **fields) for name, (fields, _) in BROKEN.items()
     }
+    hashed = sha256((folder / "test_vit.safetensors").read_bytes()).hexdigest()
+    config["checkpoints"]["small-vit"]["sha256"] = hashed
     archive = archive_bundles(folder)
     config["checkpoints"] |= {name: define_slim(archive, name) for name in SLIM}
     for name, (fields, _) in BROKEN.items():
@@ -137,8 +142,13 @@ def ran(tmp_path_factory):
     file.write_text(yaml.safe_dump(config))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CKPTRANK_CACHE", str(folder / "cache"))
-        workspace.run("rank", "benchmark", "--configfile", "my_run/config.yaml", preset=None)
-    return workspace.folder
+        workspace.run("rank", "benchmark", *CONFIG, preset=None)
+    return workspace
+
+
+@pytest.fixture
+def ran(finished):
+    return finished.folder
 
 
 def read(ran, table):
@@ -230,3 +240,13 @@ def test_images_are_decoded_once_for_all_networks_of_one_preprocessing(ran):
     assert len(files) >= len(distinct) > 0
     logs = [path.read_text() for path in (ran / "logs/features").glob("*images/photos/*.log")]
     assert sum("decoding train images" in log for log in logs) == len(distinct)
+
+
+def test_a_file_that_is_copied_again_counts_as_new_only_where_no_hash_is_stated(finished):
+    def plan_after_touching(name):
+        os.utime(finished.folder / f"inputs/{name}.safetensors")
+        return planned_jobs(finished.run("rank", "benchmark", *CONFIG, "--dry-run", preset=None))
+
+    assert not plan_after_touching("test_vit")
+    # the network, its part, and the one that failed with another hash
+    assert plan_after_touching("test_resnet")["prepare_checkpoint"] == 3

@@ -6,8 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ckptrank.checkpoints.own_code import LIBRARY, find_code
+from ckptrank.files.atomic import read_json
 
 PLACES = ("path", "weights", "archive", "images", "test_path", "test_images")
+# What `sha256` is of, where there are several the first.
+_HASHED = ("archive", "path", "weights")
 
 
 def find_files(definition: dict) -> list[str]:
@@ -24,6 +27,24 @@ def find_files(definition: dict) -> list[str]:
         code = find_code(definition["architecture"])
         found += [] if code is None else [code]
     return list(map(str, found))
+
+
+def find_known_by_hash(definition: dict, facts: Path) -> set[str]:
+    """Return those of ``find_files`` whose contents a hash tells, so that their times say nothing.
+
+    That is the file whose ``sha256`` the definition states, and the code of a network of one's own. ``facts``:
+    where the preparation tells how it went. After one that failed times count: the file may have been mended.
+    """
+    if facts.is_file() and read_json(facts)["status"] != "ok":
+        return set()
+    known = set()
+    if "sha256" in definition:
+        key = next(key for key in _HASHED if key in definition)
+        known.update(find_files({"source": definition["source"], key: definition[key]}))
+    if definition.get("library") == LIBRARY:
+        code = find_code(definition["architecture"])
+        known.update([] if code is None else [str(code)])
+    return known
 
 
 def stamp_folders(definition: dict) -> str:

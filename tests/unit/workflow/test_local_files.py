@@ -1,6 +1,9 @@
 import os
 
-from ckptrank.workflow.local_files import find_files, stamp_folders
+import pytest
+
+from ckptrank.files.atomic import write_json
+from ckptrank.workflow.local_files import find_files, find_known_by_hash, stamp_folders
 
 
 def test_files_that_exist_are_inputs(tmp_path):
@@ -63,3 +66,34 @@ def test_code_of_ones_own_and_the_files_of_a_folder_are_inputs(tmp_path):
     expected = ["weights/a.json", "weights/b.safetensors", "nets.py"]
     assert find_files(definition) == [str(tmp_path / name) for name in expected]
     assert find_files({**definition, "architecture": "absent.py:build", "weights": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({"source": "file", "weights": "a.pth"}, []),
+        ({"source": "file", "weights": "a.pth", "sha256": "0" * 64}, ["a.pth"]),
+        (
+            {"source": "folder", "path": "a.zip", "test_path": "b.zip", "sha256": "0" * 64},
+            ["a.zip"],
+        ),
+        ({"source": "manifest", "path": "a.csv", "images": "b.zip", "sha256": "0" * 64}, ["a.csv"]),
+        ({"source": "tf_slim", "archive": "a.zip", "weights": "m", "sha256": "0" * 64}, ["a.zip"]),
+        ({"source": "tf_slim", "weights": "m", "sha256": "0" * 64}, ["m.index"]),
+        (
+            {"source": "file", "library": "python", "architecture": "n.py:f", "weights": "a.pth"},
+            ["n.py"],
+        ),
+        ({"source": "builtin"}, []),
+    ],
+)
+def test_times_of_files_that_a_hash_tells_do_not_count(tmp_path, monkeypatch, fields, known):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.pth", "a.zip", "b.zip", "a.csv", "m.index", "n.py"):
+        (tmp_path / name).touch()
+    facts = tmp_path / "card.json"
+    assert find_known_by_hash(fields, facts) == set(known) <= {*find_files(fields)}
+    write_json(facts, {"status": "ok"})
+    assert find_known_by_hash(fields, facts) == set(known)
+    write_json(facts, {"status": "failed"})
+    assert find_known_by_hash(fields, facts) == set()
