@@ -2,10 +2,10 @@
 
 RESULTS: the folder ``results`` of a finished benchmark, NAME: what to call it. Writes
 `scripts/ckptrank/rank/benchmark.csv`, the fine-tuned accuracy and the scores of each of its pairs, from which
-`rank` learns the error of the measures that it uses; several benchmarks stand in it together. Renew it with
-all of them at once.
+`rank` learns the error of the measures that it uses; several benchmarks stand in it together, and those that are
+not named stay as they are.
 
-Says what was learnt, and what the advice would have been worth on each task, learnt on the others: the accuracy
+Says what was learnt, and what the advice would have been worth on each task of those named, learnt on all others: the accuracy
 that taking the first of the order gives up against the best, the same for taking what the advice says (the
 cheapest of those expected to be as good), and how much cheaper that is; and how often the accuracy lies in the
 interval that is expected of it, for all and for those whose interval is narrow enough to be told.
@@ -74,10 +74,13 @@ def expect_accuracy(error: MeasureError, scores: pd.DataFrame, test_samples: int
     return pd.DataFrame(found, index=scores.index)
 
 
-def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
-    """Return a row per task: what the first and the advised give up, learnt on all other tasks."""
+def judge(
+    pairs: pd.DataFrame, names: list[str], costs: pd.DataFrame, measures: list[str]
+) -> pd.DataFrame:
+    """Return a row per task of these benchmarks: what the first and the advised give up, learnt on all other tasks."""
     rows = []
-    for (name, task), own in pairs.groupby(["benchmark", "task"], sort=False):
+    judged = pairs[pairs["benchmark"].isin(names)]
+    for (name, task), own in judged.groupby(["benchmark", "task"], sort=False):
         others = pairs[(pairs["benchmark"] != name) | (pairs["task"] != task)]
         error = learn_error(others, measures)
         table = own.set_index("checkpoint")
@@ -116,20 +119,17 @@ def judge(pairs: pd.DataFrame, costs: pd.DataFrame, measures: list[str]) -> pd.D
 
 
 if __name__ == "__main__":
-    found = [
-        collect(name, Path(folder))
-        for name, folder in (each.split("=", 1) for each in sys.argv[1:])
-    ]
+    folders = dict(each.split("=", 1) for each in sys.argv[1:])
+    found = [collect(name, Path(folder)) for name, folder in folders.items()]
     if found:
-        write_frames(
-            {"benchmark": str(TABLE)},
-            {"benchmark": pd.concat([pairs for pairs, _ in found], ignore_index=True).round(6)},
-            RANK,
-        )
+        others = read_benchmark()
+        others = others[~others["benchmark"].isin(folders)]
+        pairs = pd.concat([others, *(pairs for pairs, _ in found)], ignore_index=True)
+        write_frames({"benchmark": str(TABLE)}, {"benchmark": pairs.round(6)}, RANK)
     voters = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["rank"]["measures"]
     print(learn_error(read_benchmark(), voters))
     if found:
         costs = pd.concat([costs for _, costs in found])
-        table = judge(read_benchmark(), costs[~costs.index.duplicated()], voters)
+        table = judge(read_benchmark(), list(folders), costs[~costs.index.duplicated()], voters)
         print(table.round(3).to_string())
         print(table.select_dtypes(np.number).mean().round(3).to_string())
