@@ -1,7 +1,7 @@
-"""N-LEEP against scikit-learn's PCA(0.8) and GaussianMixture(full): `python benchmarks/nleep.py`.
+"""N-LEEP against scikit-learn's PCA(0.8) and GaussianMixture: `python benchmarks/nleep.py`.
 
-Writes benchmarks/results/nleep.csv, a row for each shape and number of threads (OMP_NUM_THREADS); shapes
-can be named as arguments. Each shape runs in a process of its own, whose largest resident size is
+Writes benchmarks/results/nleep.csv, a row for each shape, reading and number of threads (OMP_NUM_THREADS); shapes
+and readings can be named as arguments. Each runs in a process of its own, whose largest resident size is
 reported; both implementations run there one after the other, from the same features and the same
 seed. Where others use the machine too, the processor-time ratios of one thread are the ones to trust.
 
@@ -29,7 +29,8 @@ from machine import describe_machine
 
 RESULTS = Path(__file__).with_name("results") / "nleep.csv"
 DIMENSIONS = 2048
-REGULARISATION = 1e-6  # a share of the variance, see ckptrank.measures.nleep
+# measure of config.yaml: covariances, and their floor as a share of the variance, see ckptrank.measures.nleep
+READINGS = {"nleep": ("diag", 1e-3), "nleep_full": ("full", 1e-6)}
 # name: samples, classes, decay of the spectrum, whether scikit-learn runs too
 SHAPES = {
     "1000-10": (1000, 10, 0.3, True),
@@ -83,7 +84,9 @@ class Clock:
         self.processor[name] = time.process_time() - processor
 
 
-def run_ours(features: np.ndarray, labels: np.ndarray) -> tuple[float, Clock, dict]:
+def run_ours(
+    features: np.ndarray, labels: np.ndarray, covariances: str, regularisation: float
+) -> tuple[float, Clock, dict]:
     """Score with the library; stages are timed where N-LEEP calls them."""
     from ckptrank.measures import nleep
     from ckptrank.measures.accounting import recording
@@ -102,11 +105,13 @@ def run_ours(features: np.ndarray, labels: np.ndarray) -> tuple[float, Clock, di
     for name in ("fit_pca", "kmeans", "fit_mixture"):
         timed(name)
     with recording() as record, clock.stage("total"):
-        score = nleep(features, labels, covariance_type="full", regularisation=REGULARISATION)
+        score = nleep(features, labels, covariance_type=covariances, regularisation=regularisation)
     return score, clock, record.notes | {"gflops": record.flops / 1e9}
 
 
-def run_scikit_learn(features: np.ndarray, labels: np.ndarray) -> tuple[float, Clock]:
+def run_scikit_learn(
+    features: np.ndarray, labels: np.ndarray, covariances: str, regularisation: float
+) -> tuple[float, Clock]:
     """Score with scikit-learn; its k-means, which GaussianMixture runs inside, is also timed alone."""
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -121,8 +126,10 @@ def run_scikit_learn(features: np.ndarray, labels: np.ndarray) -> tuple[float, C
         with clock.stage("fit_pca"):
             samples = PCA(0.8).fit_transform(features)
         with clock.stage("mixture"):
-            floor = REGULARISATION * samples.var(axis=0).mean()
-            mixture = GaussianMixture(components, reg_covar=floor, random_state=0)
+            floor = regularisation * samples.var(axis=0).mean()
+            mixture = GaussianMixture(
+                components, covariance_type=covariances, reg_covar=floor, random_state=0
+            )
             posterior = mixture.fit(samples).predict_proba(samples)
         score = leep(posterior, labels)
     with clock.stage("kmeans"):
@@ -132,15 +139,16 @@ def run_scikit_learn(features: np.ndarray, labels: np.ndarray) -> tuple[float, C
     return score, clock
 
 
-def measure(shape: str) -> dict:
-    """Return the row of a shape."""
+def measure(shape: str, reading: str) -> dict:
+    """Return the row of a shape and a reading."""
     warnings.simplefilter("ignore")
     samples, classes, decay, compared = SHAPES[shape]
     features, labels = make_features(samples, classes, decay)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    score, ours, notes = run_ours(features, labels)
+    score, ours, notes = run_ours(features, labels, *READINGS[reading])
     row = {
         "shape": shape,
+        "reading": reading,
         "threads": os.environ.get("OMP_NUM_THREADS", "default"),
         "samples": samples,
         "dimensions": DIMENSIONS,
@@ -160,7 +168,7 @@ def measure(shape: str) -> dict:
         row[f"{stage}_seconds"] = round(seconds, 3)
     row["processor_seconds"] = round(ours.processor["total"], 3)
     if compared:
-        reference, theirs = run_scikit_learn(features, labels)
+        reference, theirs = run_scikit_learn(features, labels, *READINGS[reading])
         row["reference_score"] = reference
         row["relative_difference"] = abs(score - reference) / abs(reference)
         for stage, seconds in theirs.wall.items():
@@ -174,13 +182,13 @@ def measure(shape: str) -> dict:
 
 
 def write_rows(rows: list[dict]) -> None:
-    """Write rows, keeping those of other shapes from an earlier run."""
+    """Write rows, keeping others from an earlier run."""
     kept = {}
     if RESULTS.exists():
         with RESULTS.open(newline="", encoding="utf-8") as file:
-            kept = {(row["shape"], row["threads"]): row for row in csv.DictReader(file)}
-    kept |= {(row["shape"], row["threads"]): row for row in rows}
-    ordered = sorted(kept.values(), key=lambda row: (row["threads"], [*SHAPES].index(row["shape"])))
+            kept = {_key(row): row for row in csv.DictReader(file)}
+    kept |= {_key(row): row for row in rows}
+    ordered = [kept[key] for key in sorted(kept)]
     columns = list(dict.fromkeys(key for row in ordered for key in row))
     columns.append(columns.pop(columns.index("machine")))
     RESULTS.parent.mkdir(exist_ok=True)
@@ -190,14 +198,22 @@ def write_rows(rows: list[dict]) -> None:
         writer.writerows(ordered)
 
 
+def _key(row: dict) -> tuple[str, str, int]:
+    return row["reading"], row["threads"], [*SHAPES].index(row["shape"])
+
+
 def main() -> None:
     if sys.argv[1:2] == ["--one"]:
-        row = measure(sys.argv[2])
+        row = measure(*sys.argv[2:])
         write_rows([row])
         print("  ".join(f"{key}={value}" for key, value in row.items()), flush=True)
         return
-    for shape in sys.argv[1:] or SHAPES:
-        subprocess.run([sys.executable, __file__, "--one", shape], check=True)
+    named = sys.argv[1:]
+    if odd := {*named} - {*SHAPES, *READINGS}:
+        sys.exit(f"no shape or reading is named {', '.join(sorted(odd))}")
+    for reading in [name for name in READINGS if name in named] or READINGS:
+        for shape in [name for name in SHAPES if name in named] or SHAPES:
+            subprocess.run([sys.executable, __file__, "--one", shape, reading], check=True)
 
 
 if __name__ == "__main__":
