@@ -77,9 +77,9 @@ zip: run ## the same, and write reports/report.zip: a folder of pages, for large
 
 ifdef IMAGES
 rank: $(VENV)/installed
-	ckptrank rank "$(IMAGES)" $(if $(RUN),--run "$(RUN)") --cores $(CORES)
+	ckptrank rank "$(IMAGES)" $(if $(RUN),--run "$(RUN)") $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") --cores $(CORES)
 else
-rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (IMAGES=FOLDER or PRESET=)
+rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (IMAGES=FOLDER CHECKPOINTS=FOLDER, or PRESET=)
 	[ -n "$(PRESET)" ] || { echo "Say what to rank for: make rank IMAGES=FOLDER, or PRESET=my_run/config.yaml" >&2; exit 2; }
 	mkdir -p "$(HERE)/reports"
 	$(SNAKEMAKE) rank

@@ -107,6 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the images: a folder (or an archive of it) with a subfolder per class, or of Pascal VOC's layout, or an "
         "annotation file in COCO's format; default: DIR/images",
     )
+    add_checkpoints_argument(parser)
+
+
+def add_checkpoints_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoints",
         metavar="FOLDER",

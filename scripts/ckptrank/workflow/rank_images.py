@@ -16,7 +16,15 @@ from ckptrank.files.atomic import read_json
 from ckptrank.text import counted, listed, roughly
 from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking
-from ckptrank.workflow.new import describe_step, locate_images, look, make_name, write_config
+from ckptrank.workflow.new import (
+    add_checkpoints_argument,
+    describe_step,
+    locate_images,
+    look,
+    make_name,
+    write_config,
+)
+from ckptrank.workflow.new_checkpoints import find_checkpoints, is_told
 
 HELP = "rank checkpoints for a folder of images, or annotated ones"
 ROOT = Path(__file__).parents[3]
@@ -39,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="where the config, the results and the report lie; default: NAME_ranked in the current folder",
     )
+    add_checkpoints_argument(parser)
     parser.add_argument("--cores", default="all", help="processor cores to use; default: all")
     parser.add_argument(
         "--plan", action="store_true", help="say what would be done, and do nothing more"
@@ -49,11 +58,13 @@ def run(arguments: argparse.Namespace) -> None:
     name = make_name(arguments.images)
     folder = arguments.folder or Path(f"{name}_ranked")
     config = folder / "config.yaml"
+    mine = None if arguments.checkpoints is None else find_checkpoints(arguments.checkpoints)
     if config.exists():
         print(f"Using {config} as it stands; remove it for a new one.")
         _check_images(config, arguments.images)
+        _check_checkpoints(config, mine or {})
     else:
-        write_config(config, arguments.images, name)
+        write_config(config, arguments.images, name, mine)
         print(f"Wrote {config}; change it, and the same command ranks what it then says.")
     checkpoints = read_candidates(config)
     missing = [name for name, given in checkpoints.items() if not is_here(given, folder, name)]
@@ -168,6 +179,15 @@ def _check_images(config: Path, given: str) -> None:
     if locate_images(given) not in places:
         raise PairFault(
             f"{config}: is of other images ({', '.join(map(str, places))}); give another --run"
+        )
+
+
+def _check_checkpoints(config: Path, mine: Mapping[str, dict]) -> None:
+    said = yaml.safe_load(config.read_text(encoding="utf-8"))["checkpoints"]
+    absent = [name for name, given in mine.items() if is_told(given) and name not in said]
+    if absent:
+        raise PairFault(
+            f"{config}: has no {listed(absent)}; add what is absent, or give another --run"
         )
 
 

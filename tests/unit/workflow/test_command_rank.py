@@ -88,6 +88,22 @@ def test_the_second_time_takes_the_config_as_it_stands(photos, tmp_path, started
     assert "is of other images" in capsys.readouterr().err
 
 
+def test_a_folder_of_weights_is_ranked_by_the_one_command(photos, tmp_path, started, capsys):
+    (tmp_path / "weights").mkdir()
+    for name in ("resnet18-mine.pth", "vit_tiny_patch16_224.mine.safetensors", "unknown.pt"):
+        (tmp_path / "weights" / name).write_bytes(b"x")
+    given = ["rank", photos, "--checkpoints", "weights"]
+    assert main(given) == 0
+    told = capsys.readouterr().out
+    assert "the network of unknown is not told" in told
+    assert "Nothing to fetch: all weights are here." in told
+    assert "2 checkpoints over 20 training images" in told
+    assert len(started) == 2
+    (tmp_path / "weights/resnet50-new.pth").write_bytes(b"x")
+    assert main(given) == 1
+    assert "photos_ranked/config.yaml: has no resnet50-new" in capsys.readouterr().err
+
+
 def test_without_a_network_what_the_caches_hold_is_ranked(photos, tmp_path, started, capsys):
     keep(tmp_path, "timm/convnext_tiny.in12k_ft_in1k", {"architecture": "convnext_tiny"})
     keep(tmp_path, "timm/vit_tiny.other", {"architecture": "vit_tiny"})
