@@ -18,7 +18,7 @@ _WORTH = 4
 _UNEVEN = 10
 _ROUNDS = 8  # of the power iteration
 # The largest entry of the gradient at which the iterations in a precision end; that of float32 is good to about 1e-7.
-_TOLERANCES = {np.float32: 1e-6, np.float64: 1e-8}
+_TOLERANCES = {"float32": 1e-6, "float64": 1e-8}
 _SINGLE_RANGE = (1e-12, 1e12)  # of the largest magnitude, for float32
 _ACCEPTABLE_GRADIENT = 1e-5
 
@@ -81,7 +81,7 @@ def pactran(
 
     classes = weights.shape[1]
     trace = 0.0
-    for _, block in centred[np.float64]():
+    for _, block in centred["float64"]():
         posteriors = softmax(block @ weights[:-1] + weights[-1])
         curvature = (posteriors * (1 - posteriors)).sum(axis=1)
         trace += float(curvature @ np.square(block).sum(axis=1)) / samples
@@ -92,21 +92,21 @@ def pactran(
     return -(loss + complexity)
 
 
-def _center(features: np.ndarray) -> tuple[dict[type, Blocks], int]:
+def _center(features: np.ndarray) -> tuple[dict[str, Blocks], int]:
     """Return what hands out the centred samples by blocks, for each data type, and their dimensions, at most N."""
     mean = mean_of(features)
     if len(features) < features.shape[1]:
         features = compress(features, mean)
         mean = np.zeros(features.shape[1])
 
-    def make(dtype: type) -> Iterator[tuple[slice, np.ndarray]]:
+    def make(dtype: str) -> Iterator[tuple[slice, np.ndarray]]:
         for rows, block in row_blocks(features, _BLOCK_BYTES):
             yield rows, (block - mean).astype(dtype, copy=False)
 
-    def hold(dtype: type) -> Blocks:
+    def hold(dtype: str) -> Blocks:
         if np.dtype(dtype).itemsize * features.size > _KEPT_BYTES:
             return lambda: make(dtype)
-        kept = np.empty(features.shape, dtype)
+        kept: np.ndarray = np.empty(features.shape, dtype)
         for rows, block in make(dtype):
             kept[rows] = block
         step = max(1, _BLOCK_BYTES // kept[0].nbytes)
@@ -117,12 +117,12 @@ def _center(features: np.ndarray) -> tuple[dict[type, Blocks], int]:
         float((features.max(axis=0) - mean).max()), float((mean - features.min(axis=0)).max())
     )
     least, largest = _SINGLE_RANGE
-    used = [dtype for dtype in _TOLERANCES if dtype == np.float64 or least < peak < largest]
+    used = [dtype for dtype in _TOLERANCES if dtype == "float64" or least < peak < largest]
     return {dtype: hold(dtype) for dtype in used}, features.shape[1]
 
 
 def _fit(
-    centred: Mapping[type, Blocks],
+    centred: Mapping[str, Blocks],
     size: int,
     labels: np.ndarray,
     precision: float,
@@ -135,7 +135,7 @@ def _fit(
     shape = (size + 1, int(labels.max()) + 1)
     penalty = np.full((size + 1, 1), precision)
     penalty[-1] = 0
-    units = _Units(centred[np.float64], size, samples, precision, shape[1])
+    units = _Units(centred["float64"], size, samples, precision, shape[1])
 
     def evaluate(flat: np.ndarray, blocks: Blocks) -> tuple[float, np.ndarray]:
         weights = units.to_weights(flat.reshape(shape))
