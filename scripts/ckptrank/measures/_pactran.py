@@ -9,7 +9,7 @@ from ckptrank.measures._shared.discriminant import Blocks, softmax
 from ckptrank.measures._shared.gram import compress, mean_of, require_moderate, row_blocks
 from ckptrank.measures.accounting import add_flops, note
 
-# Up to so many bytes of float64 the centred features are kept; larger ones are made by blocks.
+# Up to so many bytes the centred features are kept; larger ones are made by blocks.
 _KEPT_BYTES = 2**30
 _BLOCK_BYTES = 2**22
 # With so many samples a dimension their second moments are worth their cost.
