@@ -17,8 +17,8 @@ _WORTH = 4
 # ... where the largest is so many times their mean. Below, whitening lifts what is noise and costs more iterations.
 _UNEVEN = 10
 _ROUNDS = 8  # of the power iteration
-# The largest entry of the gradient at which the iterations in a precision end; that of float32 is good to about 1e-7.
-_TOLERANCES = {"float32": 1e-6, "float64": 1e-8}
+# The largest entry of the gradient at which the iterations in a precision end; float32 gets stuck below about 3e-6.
+_TOLERANCES = {"float32": 1e-5, "float64": 1e-8}
 _SINGLE_RANGE = (1e-12, 1e12)  # of the largest magnitude, for float32
 _ACCEPTABLE_GRADIENT = 1e-5
 
