@@ -97,7 +97,7 @@ def plot_quality_cost(
     families = theme.ordered(frame["family"], theme.FAMILIES)
     colors = theme.colors_for(families, theme.FAMILY_COLORS)
     markers = dict(zip(families, theme.MARKERS * len(families), strict=False))
-    with saved_figure(8.4, 5.4, label, path_svg, path_pdf) as figure:
+    with saved_figure(8.4, 6.2, label, path_svg, path_pdf) as figure:
         panel = figure.subplots()
         panel.set_xscale("log")
         front = frame[frame["on_front"]].sort_values("seconds")
@@ -182,7 +182,7 @@ def _place_labels(figure: Figure, panel: Axes, frame: pd.DataFrame) -> None:
                 "alpha": 0.85,
             },
         )
-        for distance in (0, 10, 20, 30, 40, 55, 70):
+        for distance in (0, 8, 16, 24, 32, 40, 50, 60, 75, 90, 110):
             options = [
                 _moved(text, side, distance)
                 for side in ((1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 1), (0, -1))
@@ -228,4 +228,4 @@ def _moved(
     text.set_position((x, y))
     text.set(ha=alignment, va="center")
     box = text.get_window_extent()
-    return (x, y), alignment, Bbox.from_extents(box.x0 - 1, box.y0 + 1, box.x1 + 1, box.y1 - 1)
+    return (x, y), alignment, Bbox.from_extents(box.x0 - 1, box.y0 - 0.5, box.x1 + 1, box.y1 + 0.5)
