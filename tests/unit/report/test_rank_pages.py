@@ -279,6 +279,29 @@ def test_warnings_and_protocol_are_shown(checked, tmp_path):
     assert "20 random halves" in page
 
 
+def test_commands_in_warnings_are_set_as_code(checked, tmp_path):
+    facts = checked.facts | {"warnings": ["Run `make <x>`."]}
+    page = page_of(replace(checked, facts=facts), tmp_path)
+    assert "<li>Run <code>make &lt;x&gt;</code>.</li>" in page
+
+
+@pytest.mark.parametrize("span", [2, 30])
+def test_costs_have_ticks_however_near_they_are(ranking, tmp_path, monkeypatch, span):
+    ticks = []
+
+    def look(figure, path, **_):
+        panel = figure.axes[0]
+        low, high = panel.get_xlim()
+        ticks[:] = [value for value in panel.get_xticks() if low <= value <= high]
+        path.write_text("<defs>")
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    costs = np.geomspace(0.6, 0.6 * span, len(ranking.ranked))
+    near = with_ranked(ranking, forward_gflops=costs)
+    plot_pareto(near, tmp_path / "c.svg", tmp_path / "c.pdf")
+    assert len(ticks) >= 3
+
+
 def test_a_task_without_any_rank_still_has_its_pages(ranking, tmp_path):
     nothing = replace(ranking, ranked=ranking.ranked.head(0))
     page = page_of(nothing, tmp_path)

@@ -1,6 +1,7 @@
 """The Jinja2 environment of every page: autoescape always on, undefined names are errors."""
 
 import base64
+import re
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,11 @@ def data_uri(content: str | bytes, mime: str) -> str:
     return f"data:{mime};base64,{base64.b64encode(raw).decode()}"
 
 
+def mark_code(text: str) -> markupsafe.Markup:
+    """Return ``text``, escaped, with what stands between backticks as code."""
+    return markupsafe.Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(markupsafe.escape(text))))
+
+
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -28,6 +34,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.filters["mark_code"] = mark_code
     environment.globals["stylesheet"] = stylesheet
     environment.globals["script"] = script
     return environment

@@ -16,6 +16,8 @@ from ckptrank.report.kit.figures import (
 )
 from ckptrank.report.rank.frames import Ranking
 
+#: From where the largest of the costs is so many times the smallest, ticks at 1, 2 and 5 are enough.
+_WIDE = 5
 #: Rows of the printed figure; the page shows all.
 MOST_ROWS = 60
 
@@ -80,7 +82,10 @@ def plot_pareto(ranking: Ranking, path_svg: str | Path, path_pdf: str | Path) ->
                 fontsize=7,
             )
         panel.set_xscale("log")
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        wide = shown["forward_gflops"].max() > _WIDE * shown["forward_gflops"].min()
+        panel.xaxis.set_major_locator(
+            LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, *range(2, 10)))
+        )
         panel.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
         panel.xaxis.set_minor_locator(NullLocator())
         panel.margins(x=0.12, y=0.12)
