@@ -69,7 +69,10 @@ def has_end(log: Path) -> bool:
 
 
 def _read_end(log: Path) -> dict | None:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:  # of a job that begins anew, since the folder was listed
+        return None
     if not lines or not lines[-1].startswith(JOB_LINE):
         return None
     return json.loads(lines[-1].removeprefix(JOB_LINE))

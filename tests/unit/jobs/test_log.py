@@ -90,6 +90,11 @@ def test_the_costs_of_finished_jobs_can_be_read_back(job, tmp_path):
     assert cost["peak_mb"] > 5
 
 
+def test_a_log_that_is_taken_away_meanwhile_is_left_out(tmp_path):
+    (tmp_path / "a.log").symlink_to(tmp_path / "gone")
+    assert read_job_costs(tmp_path) == []
+
+
 def test_the_logs_of_all_jobs_lie_beside_those_of_the_pages():
     assert find_logs("logs/report/benchmark/charts.log") == Path("logs")
     assert find_logs("report/logs/report/rank/page/pets.log") == Path("report/logs")
