@@ -53,7 +53,12 @@ def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> l
         said = say_by_cost(ranked, facts, names)
         return [f"{said['why']}.", f"Take {take}, the cheapest of them ({said['costs']})."]
     little = say_little(int(ranked["with_first"].astype(bool).sum()) - 1, len(ranked))
-    return [*([f"The scores say little here: {little}."] if little else []), f"Take {take}."]
+    return [
+        *([f"The scores say little here: {little}."] if little else []),
+        f"Take {take}."
+        if facts["objects"] is None
+        else f"{take} is first by the classes in the images; fine-tune detectors before you choose.",
+    ]
 
 
 def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:

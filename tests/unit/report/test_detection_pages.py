@@ -1,12 +1,14 @@
 """The chapter on detection says what its tables say."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.support.detectors import write_run
 from tests.support.page_text import Text
 
-from ckptrank.report.detection.chapter import write
+from ckptrank.report.detection.chapter import describe, write
 from ckptrank.report.detection.frames import read_results
 from ckptrank.report.detection.tables import render_costs, render_precisions, render_ranking
 from ckptrank.report.kit.output import Origin
@@ -86,6 +88,20 @@ def test_the_report_opens_with_the_answer(pages):
     assert (
         "<script" not in pages["index"]
     )  # it would end the one that the report keeps this page in
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "chance", "backwards"), [(10, 90, False, False), (-5, 90, True, True)]
+)
+def test_what_may_be_chance_and_what_orders_backwards_is_said(given, low, high, chance, backwards):
+    results = read_results(given)
+    summary = results.summary[results.summary["metric"] == "kendall"].copy()
+    first = summary["mean"] == summary.groupby("group")["mean"].transform("max")
+    summary["low"] = np.where(first, low, -90)
+    summary["high"] = np.where(first, high, -10 if backwards else 90)
+    said = " ".join(describe(replace(results, summary=summary)))
+    assert ("which may be chance" in said) == chance
+    assert ("them backwards, beyond chance" in said) == backwards
 
 
 def test_the_figure_stands_on_the_first_page_alone(pages):

@@ -13,6 +13,7 @@ from tests.support.frames import HOSTILE
 from tests.support.page_text import Text
 from tests.support.ranking_frames import MEASURES, POOL, write_ranking
 
+from ckptrank.rank.terminal import format_ranking
 from ckptrank.report.kit.tables import to_csv
 from ckptrank.report.rank.answer import answer, list_some, span
 from ckptrank.report.rank.chart import render_rank_chart
@@ -150,6 +151,7 @@ def test_of_a_task_with_boxes_the_page_speaks_of_detectors(checked, tmp_path):
     boxes = replace(unknown, facts={**checked.facts, "objects": 9000, "error": None})
     page, of_classes = (Text(page_of(each, tmp_path)).text for each in (boxes, checked))
     assert "3,680 training images with 9,000 objects" in page
+    assert "by the classes in the images. The order of detectors can be another" in page
     assert "or fine-tune a detector on each and compare" in page
     assert "Of the first 3, fine-tuned as classifiers of whole images to check" in page
     assert "the first 3 checkpoints as classifiers of whole images, to check the order" in page
@@ -236,6 +238,17 @@ def test_the_front_is_what_no_other_beats_in_both():
     costs = pd.Series({"a": 1.0, "b": 2.0, "c": 3.0, "d": 3.0, "e": 9.0})
     behind = pd.Series({"a": 5.0, "b": 6.0, "c": 2.0, "d": 2.0, "e": -1.0})
     assert find_front(costs, behind) == ["a", "c", "e"]
+
+
+def test_in_the_terminal_no_backbone_is_to_be_taken_without_a_detector(checked):
+    facts = {**checked.facts, "advice": {"take": checked.ranked["checkpoint"][0], "by_cost": False}}
+    said = [
+        format_ranking(checked.ranked, {**facts, "objects": objects, "warnings": []})
+        for objects in (None, 9000)
+    ]
+    assert "Take " in said[0]
+    assert "Take " not in said[1]
+    assert "fine-tune detectors before you choose" in said[1]
 
 
 def test_names_are_text_everywhere(checked, tmp_path):

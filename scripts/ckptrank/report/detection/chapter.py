@@ -87,7 +87,7 @@ def _find_extremes(results: Results, task: str) -> str:
 
 
 def _find_best(results: Results, view: str) -> str:
-    """Say which measure has the highest mean Kendall in a view, with its interval."""
+    """Say which measure has the highest mean Kendall in a view, with its interval, and how many order backwards."""
     families = results.measures.set_index("measure")["family"]
     summary = results.summary
     rows = summary[(summary["group"] == view) & (summary["metric"] == "kendall")]
@@ -99,7 +99,14 @@ def _find_best(results: Results, view: str) -> str:
         f" [{fixed(best['low'], 0)}, {fixed(best['high'], 0)}]" if is_number(best["low"]) else ""
     )
     name = results.measure_titles[best["measure"]]
-    return f"{VIEWS[view]}: {name} has the highest Kendall, {fixed(best['mean'], 0)} %{interval}"
+    chance = ", which may be chance" if best["low"] <= 0 else ""
+    backwards = int((rows["high"] < 0).sum())
+    reverse = (
+        f"; of {counted(len(rows), 'measure')} {backwards} {'order' if backwards > 1 else 'orders'} them backwards, beyond chance"
+        if backwards
+        else ""
+    )
+    return f"{VIEWS[view]}: {name} has the highest Kendall, {fixed(best['mean'], 0)} %{interval}{chance}{reverse}"
 
 
 def _render_task(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from matplotlib.ticker import MaxNLocator
+
 from ckptrank.report.detection.frames import VIEWS, Results
 from ckptrank.report.kit import theme
 from ckptrank.report.kit.figures import saved_figure, shortened
@@ -28,6 +30,7 @@ def plot_scores(results: Results, task: str, path_svg: str | Path, path_pdf: str
             panel.set_title(shortened(results.measure_titles[measure], 24), fontsize=7)
             panel.set_xlabel(VIEWS[view].lower(), fontsize=6)
             panel.tick_params(labelsize=6)
+            panel.xaxis.set_major_locator(MaxNLocator(3))
         for panel in grid[len(panels) :]:
             panel.set_axis_off()
         figure.supylabel("Ground truth (%)", fontsize=7)
