@@ -40,7 +40,7 @@ def rank_measures(results: Results) -> str:
     summary, titles = results.summary, results.measure_titles
     cells = {
         metric: rows.set_index(["measure", "group"])
-        for metric, rows in summary[summary["complete"]].groupby("metric")
+        for metric, rows in summary.groupby("metric")
     }
     tau = cells["kendall"]["mean"].unstack().reindex(columns=results.views)
     order = tau.max(axis=1).sort_values(ascending=False, na_position="last").index
