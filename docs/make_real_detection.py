@@ -39,8 +39,7 @@ def rank_measures(results: Results) -> str:
     """A row per measure: Kendall's tau in both views, and the AP that its first choice gives up."""
     summary, titles = results.summary, results.measure_titles
     cells = {
-        metric: rows.set_index(["measure", "group"])
-        for metric, rows in summary.groupby("metric")
+        metric: rows.set_index(["measure", "group"]) for metric, rows in summary.groupby("metric")
     }
     tau = cells["kendall"]["mean"].unstack().reindex(columns=results.views)
     order = tau.max(axis=1).sort_values(ascending=False, na_position="last").index
