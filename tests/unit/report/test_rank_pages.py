@@ -152,6 +152,8 @@ def test_of_a_task_with_boxes_the_page_speaks_of_detectors(checked, tmp_path):
     page, of_classes = (Text(page_of(each, tmp_path)).text for each in (boxes, checked))
     assert "3,680 training images with 9,000 objects" in page
     assert "by the classes in the images. The order of detectors can be another" in page
+    overview = render_rank_overview([(boxes, "results/report/x.html")], place="rank.html")
+    assert 'data-title="Take">fine-tune detectors first' in overview
     assert "or fine-tune a detector on each and compare" in page
     assert "Of the first 3, fine-tuned as classifiers of whole images to check" in page
     assert "the first 3 checkpoints as classifiers of whole images, to check the order" in page

@@ -47,6 +47,7 @@ def render_rank_overview(
             "path": path,
             "about": task_facts(ranking.facts),
             "answer": answer(ranking),
+            "boxes": ranking.has_boxes,
             "warnings": len(ranking.facts["warnings"]),
             "forest": forest(ranking)[:FIRST_ROWS] if len(rankings) <= FEW_TASKS else [],
             "more": max(0, len(ranking.ranked) - FIRST_ROWS),
