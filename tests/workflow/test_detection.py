@@ -160,7 +160,7 @@ def test_the_pages_of_the_ranking_speak_of_boxes_and_detectors(ran):
     assert all("2 classes, 16 training images with 31 objects" in each for each in (overview, page))
     for words in (
         "The images have boxes, 1.9 an image",
-        "fine-tunes detectors and says how far",
+        "make detect fine-tunes detectors",
         "by the classes in the images. The order of detectors can be another",
         "With 8 test images average precisions hang on single images",
         "which no benchmark has measured for these measures or this kind of task",
