@@ -3,7 +3,6 @@
 FOLDER is where `make benchmark` has run. Two of the pictures are the report's own figures of the union of the groups.
 """
 
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 import yaml
 from run_tables import (
     add_up_costs,
+    copy_figures,
     fill_page,
     rank_measures,
     read_costs,
@@ -130,9 +130,7 @@ def main(folder: Path) -> None:
         "costs": add_up_costs(read_costs(folder)),
     }
     fill_page(PAGE, tables)
-    for figure in ("comparisons", "quality_cost"):
-        drawn = folder / "results/report" / figure / f"{UNION}.svg"
-        shutil.copy(drawn, PAGE.parent / "images" / f"benchmark_{figure}.svg")
+    copy_figures(folder, UNION, "benchmark")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,15 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from run_tables import fill_page, read_costs, with_interval, write_table
+from run_tables import (
+    IMAGES,
+    compare_spent,
+    fill_page,
+    index_metrics,
+    read_costs,
+    with_interval,
+    write_table,
+)
 
 from ckptrank.evaluation.columns import DETECTION
 from ckptrank.report.detection.frames import VIEWS, Results, read_results
@@ -37,10 +45,7 @@ def list_precisions(results: Results) -> str:
 
 def rank_measures(results: Results) -> str:
     """A row per measure: Kendall's tau in both views, and the AP that its first choice gives up."""
-    summary, titles = results.summary, results.measure_titles
-    cells = {
-        metric: rows.set_index(["measure", "group"]) for metric, rows in summary.groupby("metric")
-    }
+    cells, titles = index_metrics(results.summary), results.measure_titles
     tau = cells["kendall"]["mean"].unstack().reindex(columns=results.views)
     order = tau.max(axis=1).sort_values(ascending=False, na_position="last").index
 
@@ -60,18 +65,14 @@ def rank_measures(results: Results) -> str:
 
 def add_up(costs: pd.DataFrame) -> str:
     """Processor minutes of ranking and of tuning."""
+    ranking = costs["rule"].str.startswith(("fit_", "extract", "score"))
     tuning = costs["rule"].str.contains("finetune")
-    measures = costs["rule"].str.startswith(("fit_", "extract", "score"))
-    sums = [costs.loc[chosen, "cpu_seconds"].sum() / 60 for chosen in (measures, tuning)]
-    rows = [
-        [what, fixed(spent, 1), f"{spent / sums[1]:.1%}"]
-        for what, spent in zip(
-            ("features and all measures, both views", "fine-tuning at three rates"),
-            sums,
-            strict=True,
-        )
-    ]
-    return write_table(["", "processor minutes", "of tuning all"], rows)
+    return compare_spent(
+        {
+            "features and all measures, both views": costs.loc[ranking, "cpu_seconds"].sum(),
+            "fine-tuning at three rates": costs.loc[tuning, "cpu_seconds"].sum(),
+        }
+    )
 
 
 def main(folder: Path) -> None:
@@ -86,7 +87,7 @@ def main(folder: Path) -> None:
         },
     )
     drawn = folder / f"results/report/detection/figures/{TASK}.svg"
-    shutil.copy(drawn, PAGE.parent / "images/real_detection.svg")
+    shutil.copy(drawn, IMAGES / "real_detection.svg")
 
 
 if __name__ == "__main__":

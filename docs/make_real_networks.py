@@ -4,7 +4,6 @@ FOLDER is where `presets/real.yaml` has run to its end, BUDGET where its `rank` 
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 from run_tables import (
     add_up_costs,
+    compare_spent,
+    copy_figures,
     fill_page,
     rank_measures,
     read_costs,
@@ -112,21 +113,18 @@ def compare_with_habit(frames: Mapping[str, pd.DataFrame]) -> str:
 def add_up_ranking(costs: pd.DataFrame, with_budget: pd.DataFrame) -> str:
     """Processor minutes of ranking with and without a budget, and of tuning what is ranked."""
 
-    def minutes(frame: pd.DataFrame, *starts: str) -> float:
+    def add_up(frame: pd.DataFrame, *starts: str) -> float:
         ranked = ~frame["log"].str.contains("-scratch")
-        return frame.loc[ranked & frame["rule"].str.startswith(starts), "cpu_seconds"].sum() / 60
+        return frame.loc[ranked & frame["rule"].str.startswith(starts), "cpu_seconds"].sum()
 
     ranking = ("fit_training", "extract_training", "extract_sample", "rank", "order_", "drop_")
-    tuning = minutes(costs, "fit_images", "finetune")
-    rows = [
-        [what, fixed(spent, 1), f"{spent / tuning:.1%}"]
-        for what, spent in (
-            ("`rank`", minutes(costs, *ranking)),
-            ("`rank` with a budget", minutes(with_budget, *ranking)),
-            ("fine-tuning the fifteen at three rates", tuning),
-        )
-    ]
-    return write_table(["", "processor minutes", "of tuning all"], rows)
+    return compare_spent(
+        {
+            "`rank`": add_up(costs, *ranking),
+            "`rank` with a budget": add_up(with_budget, *ranking),
+            "fine-tuning the fifteen at three rates": add_up(costs, "fit_images", "finetune"),
+        }
+    )
 
 
 def main(folder: Path, budget: Path) -> None:
@@ -141,9 +139,7 @@ def main(folder: Path, budget: Path) -> None:
         "costs": add_up_costs(costs),
     }
     fill_page(PAGE, tables)
-    for figure in ("comparisons", "quality_cost"):
-        drawn = folder / "results/report" / figure / f"{ALL}.svg"
-        shutil.copy(drawn, PAGE.parent / "images" / f"real_{figure}.svg")
+    copy_figures(folder, ALL, "real")
 
 
 if __name__ == "__main__":

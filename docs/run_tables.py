@@ -4,6 +4,7 @@ A table stands in its page between ``<!-- NAME -->`` and ``<!-- end -->``; the t
 """
 
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pandas as pd
 from ckptrank.jobs.costs import read_job_costs
 from ckptrank.text import DASH, fixed, significant
 
+IMAGES = Path(__file__).parent / "images"
 STAGES = {
     "prepare": "data",
     "pretrain": "pre-training",
@@ -19,6 +21,7 @@ STAGES = {
     "extract": "features",
     "finetune": "fine-tuning sweeps (the ground truth)",
     "score_early_stopped_finetune": "early-stopped fine-tuning",
+    "train_reference": "networks that RSA compares with",
     "score": "all other measures",
     "rank": "the order of `rank`",
 }
@@ -43,6 +46,13 @@ def read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(folder / "results/evaluation" / f"{name}.csv") for name in names}
 
 
+def index_metrics(summary: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return each metric's rows of a summary, by measure and group."""
+    return {
+        metric: rows.set_index(["measure", "group"]) for metric, rows in summary.groupby("metric")
+    }
+
+
 def rank_measures(frames: Mapping[str, pd.DataFrame], union: str, second: str) -> str:
     """Return a row per measure: Kendall's tau in every group; what it gives up and its seconds in ``union``.
 
@@ -50,10 +60,7 @@ def rank_measures(frames: Mapping[str, pd.DataFrame], union: str, second: str) -
     """
     summary, titles = frames["summary"], frames["measures"].set_index("measure")["title"]
     groups = list(summary["group"].unique())
-    by_metric = {
-        metric: rows.set_index(["measure", "group"])
-        for metric, rows in summary[summary["complete"]].groupby("metric")
-    }
+    by_metric = index_metrics(summary[summary["complete"]])
     tau = by_metric["kendall"]
     order = tau["mean"].unstack().reindex(titles.index)
     order = order.sort_values([union, second], ascending=False, na_position="last").index
@@ -110,6 +117,22 @@ def add_up_costs(costs: pd.DataFrame) -> str:
     )
     head = ["stage", "jobs", "processor minutes", "share", "most memory of a job, MB"]
     return write_table(head, rows)
+
+
+def compare_spent(seconds: Mapping[str, float]) -> str:
+    """Return a row per entry: its processor minutes, and their share of the last entry's, which is tuning all."""
+    *_, tuning = seconds.values()
+    rows = [
+        [what, fixed(spent / 60, 1), f"{spent / tuning:.1%}"] for what, spent in seconds.items()
+    ]
+    return write_table(["", "processor minutes", "of tuning all"], rows)
+
+
+def copy_figures(folder: Path, group: str, page: str) -> None:
+    """Put a report's comparison of the measures of a group beside the pages, as ``PAGE_FIGURE.svg``."""
+    for figure in ("comparisons", "quality_cost"):
+        drawn = folder / "results/report" / figure / f"{group}.svg"
+        shutil.copy(drawn, IMAGES / f"{page}_{figure}.svg")
 
 
 def fill(page: str, tables: Mapping[str, str]) -> str:
