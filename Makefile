@@ -7,7 +7,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 # Snakemake starts jobs by the unquoted path of its own interpreter: where the path of this folder has a
-# space, the environment lies in the cache and .venv links to it.
+# space, the environment lies in the cache and .venv links to it. Those of folders that are gone are removed
+# when another is made.
 empty :=
 space := $(empty) $(empty)
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
@@ -38,6 +39,9 @@ endif
 
 $(VENV)/packages: requirements.lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ckptrank needs Python 3.11 or newer; set PYTHON=")'
+	for other in "$(ROOMY)"/venv-*/packages; do # 6 GB each, and nobody looks for them in the cache
+	  [ ! -e "$$other" ] || [ -d "$$(< "$$other")" ] || rm -rf "$$(dirname "$$other")"
+	done
 	[ ! -L .venv ] || rm .venv
 	"$(PYTHON)" -m venv --clear "$(VENV)"
 	[ "$(VENV)" = .venv ] || ln -sfn "$(VENV)" .venv

@@ -16,7 +16,7 @@ HEAD = """\
 <!-- Written by docs/make_api.py from the docstrings: edit those. -->
 
 ```
-pip install .            # in a checkout: measures and metrics, with NumPy and SciPy alone
+pip install .            # in a checkout: measures and metrics, with NumPy, SciPy and threadpoolctl alone
 pip install '.[torch]'   # and the two measures that work on the network itself
 ```
 ```python

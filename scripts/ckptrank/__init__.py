@@ -7,8 +7,8 @@
     scores = [nleep(features[name], labels) for name in names]     # features (N, D), labels (N,)
     kendall(scores, accuracies), rel_at_k(scores, accuracies, 3)   # against fine-tuned accuracies
 
-Measures and metrics need NumPy and SciPy alone. What ``__all__`` of these three packages lists is public, and
-so is :mod:`ckptrank.measures.accounting`; all else serves the workflow. Importing this package imports nothing heavy.
+Measures and metrics need NumPy, SciPy and threadpoolctl alone. What ``__all__`` of these three packages lists is
+public, and so is :mod:`ckptrank.measures.accounting`; all else serves the workflow. Importing this package imports nothing heavy.
 """
 
 __all__ = ["__version__"]

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, what it asks for, and that the measures run beside NumPy and SciPy alone."""
+"""The wheel: what is in it, what it asks for, and that the measures run beside that alone."""
 
 import shutil
 import subprocess
@@ -14,14 +14,14 @@ import ckptrank
 from ckptrank.measures.registry import METHODS, module_of
 
 PACKAGES = ("ckptrank", "snakemake_logger_plugin_progress")
-# Lets nothing be imported but the library, NumPy, SciPy and what comes with Python.
+# Lets nothing be imported but the library, what it asks for and what comes with Python.
 ALONE = """
 import sys
 
 class Alone:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        allowed = {"ckptrank", "numpy", "scipy", *sys.stdlib_module_names}
+        allowed = {"ckptrank", "numpy", "scipy", "threadpoolctl", *sys.stdlib_module_names}
         if top not in allowed and not top.startswith("_sysconfigdata"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -73,10 +73,14 @@ def test_it_holds_the_packages_whole_and_nothing_else(wheel):
     assert {"ckptrank/py.typed", "ckptrank/report/kit/templates/base.html"} <= inside
 
 
-def test_it_asks_for_numpy_and_scipy_alone(wheel):
+def test_it_asks_for_little(wheel):
     told = message_from_string(read_metadata(wheel, "METADATA"))
     wanted = [Requirement(line) for line in told.get_all("Requires-Dist")]
-    assert {each.name for each in wanted if not each.marker} == {"numpy", "scipy"}
+    assert {each.name for each in wanted if not each.marker} == {
+        "numpy",
+        "scipy",
+        "threadpoolctl",
+    }
     assert all("extra ==" in str(each.marker) for each in wanted if each.marker)
     assert set(told.get_all("Provides-Extra")) == {"torch", "workflow", "report", "dev"}
     assert told["Version"] == ckptrank.__version__
@@ -99,7 +103,7 @@ def run_alone(code, wheel):
     return run.stdout
 
 
-def test_measures_and_metrics_are_there_beside_numpy_and_scipy_alone(wheel):
+def test_measures_and_metrics_are_there_without_extras(wheel):
     with_torch = [name for name, method in METHODS.items() if method.stack == "torch"]
     modules = {module_of(name) for name in METHODS.keys() - with_torch}
     said = run_alone(
@@ -121,7 +125,7 @@ print(ckptrank.__file__)
     assert said.startswith(wheel.filename)
 
 
-def test_the_first_example_of_the_readme_runs_beside_numpy_and_scipy_alone(wheel):
+def test_the_first_example_of_the_readme_runs_without_extras(wheel):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     example = text.partition("## Use the measures alone")[2].partition("```python\n")[2]
     example = example.partition("```")[0]

@@ -1,8 +1,8 @@
 """Ranking measures as plain functions: ``from ckptrank.measures import nleep``.
 
 A measure takes arrays and returns one float, higher = better. It checks its input (``ValueError`` names the
-argument), leaves global random state alone and needs NumPy and SciPy alone, but for the three that work on the
-network itself: those import PyTorch. Importing this package imports no measure; each is imported when it is first
+argument), leaves global random state alone and needs NumPy, SciPy and threadpoolctl alone, but for the three that
+work on the network itself: those import PyTorch. Importing this package imports no measure; each is imported when it is first
 asked for. :func:`list_measures` says what there is and what each needs, and what a measure counted and noted
 comes from :func:`ckptrank.measures.accounting.recording`.
 """

@@ -160,7 +160,7 @@ class MeasureInfo:
     """What a measure is and what it needs, for people: see :func:`list_measures`.
 
     ``inputs``: its arguments that are data, in order. ``held_out``: it needs samples that it was not fitted
-    on. ``extra``: what to install beside NumPy and SciPy, ``ckptrank[<extra>]``; empty: nothing.
+    on. ``extra``: what to install beside the library's own needs, ``ckptrank[<extra>]``; empty: nothing.
     """
 
     name: str

@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tests.support.measure_cases import digits
+from threadpoolctl import threadpool_limits
 
 from ckptrank.measures._mixture import full as full_mixture
 from ckptrank.measures._mixture.diagonal import DiagonalMixture, SphericalMixture
@@ -13,6 +14,7 @@ from ckptrank.measures._mixture.full import FullMixture
 from ckptrank.measures._mixture.gaussian import fit_gaussian
 from ckptrank.measures._mixture.kmeans import kmeans
 from ckptrank.measures._shared.pca import fit_pca
+from ckptrank.measures.accounting import recording
 
 KINDS = {"full": FullMixture, "diag": DiagonalMixture, "spherical": SphericalMixture}
 
@@ -221,3 +223,23 @@ def test_small_blocks_change_nothing(monkeypatch, kind):
     np.testing.assert_allclose(
         dense(blocks.posterior, 250, components), dense(whole.posterior, 250, components), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("regime", ["soft, screened", "thin and dense components"])
+def test_threads_change_nothing(monkeypatch, kind, regime):
+    samples, components, _ = REGIMES[regime]
+    monkeypatch.setattr("ckptrank.measures._mixture.expectation_maximisation._BLOCK_CELLS", 640)
+    start, _ = kmeans(samples, components, 0)
+    outcomes = []
+    for threads in (1, 3):
+        with threadpool_limits(threads, user_api="blas"), recording() as record:
+            fit = fit_mixture(
+                KINDS[kind], samples, start, components, reg_covar=1e-3, max_iter=5, tol=0
+            )
+        outcomes.append((fit, record.flops))
+    (one, flops), (three, others) = outcomes
+    assert flops == others
+    assert (one.log_likelihood, one.iterations) == (three.log_likelihood, three.iterations)
+    for part in ("starts", "rows", "values"):
+        np.testing.assert_array_equal(getattr(one.posterior, part), getattr(three.posterior, part))

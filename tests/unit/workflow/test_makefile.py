@@ -1,5 +1,7 @@
 """What `make` would run; nothing is run."""
 
+import os
+import shutil
 import subprocess
 
 from tests.support.workspaces import ROOT
@@ -46,3 +48,37 @@ def test_detectors_are_of_ones_own_config_or_of_the_demo(tmp_path):
 
 def test_to_rank_needs_images_or_a_config():
     assert any("Say what to rank for" in line for line in plan("rank"))
+
+
+# In place of Python: makes an environment of itself alone, and lets anything be installed.
+PYTHON = """#!/bin/sh
+if [ "$2" = venv ]; then mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; fi
+"""
+
+
+def environment_of(folder, cache):
+    """Make the environment of the Makefile in `folder`."""
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / "requirements.lock").touch()
+    python = folder / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    name = subprocess.run(["cksum"], input=str(folder).encode(), capture_output=True).stdout
+    made = cache / "ckptrank" / f"venv-{name.split()[0].decode()}"
+    command = ["make", f"{made}/packages", f"PYTHON={python}"]
+    subprocess.run(
+        command, cwd=folder, env={**os.environ, "XDG_CACHE_HOME": str(cache)}, check=True
+    )
+    return made
+
+
+def test_an_environment_in_the_cache_goes_with_its_folder(tmp_path):
+    kept = environment_of(tmp_path / "a clone", tmp_path / "cache")
+    left = environment_of(tmp_path / "another clone", tmp_path / "cache")
+    assert (kept / "packages").read_text() == str(tmp_path / "a clone")
+    assert (tmp_path / "another clone" / ".venv").resolve() == left
+    shutil.rmtree(tmp_path / "another clone")
+    environment_of(tmp_path / "third clone", tmp_path / "cache")
+    assert (kept / "bin" / "python").exists()
+    assert not left.exists()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ckptrank.measures._mixture.expectation_maximisation import CHUNK, MASS_FLOOR, Mixture
+from ckptrank.measures._shared.threads import map_threads
 from ckptrank.measures.accounting import add_flops
 
 
@@ -13,22 +14,26 @@ class DiagonalMixture(Mixture):
         if len(chosen) == self.components:
             self.means = np.zeros((self.components, samples.shape[1]))
             self.variances = np.ones_like(self.means)
-        for k in chosen:
+
+        def fit(k: int) -> tuple[np.ndarray, np.ndarray]:
             rows, weights = self.members.of(k)
             total = weights.sum()
             mass = total + MASS_FLOOR
             chunks = [slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK)]
-            self.means[k] = sum(weights[chunk] @ samples[rows[chunk]] for chunk in chunks) / mass
-            gaps = (samples[rows[chunk]] - self.means[k] for chunk in chunks)
+            mean = sum(weights[chunk] @ samples[rows[chunk]] for chunk in chunks) / mass
+            gaps = (samples[rows[chunk]] - mean for chunk in chunks)
             squares = sum(
                 weights[chunk] @ np.square(gap, out=gap)
                 for chunk, gap in zip(chunks, gaps, strict=True)
             )
             squares = squares / mass
             # The mass that is only the floor counts as lying at the origin, as in scikit-learn.
-            squares += np.square(self.means[k]) * (1 - total / mass)
-            self.variances[k] = self._pool(squares) + self.reg_covar
+            squares += np.square(mean) * (1 - total / mass)
             add_flops(5 * len(rows) * samples.shape[1])
+            return mean, self._pool(squares) + self.reg_covar
+
+        for k, (mean, variances) in zip(chosen, map_threads(fit, chosen), strict=True):
+            self.means[k], self.variances[k] = mean, variances
 
     def _pool(self, variances: np.ndarray) -> np.ndarray | float:
         return variances

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ckptrank.measures._shared.threads import map_threads
+
 # A responsibility below exp(-80) = 2e-35 does not change a double in any sum that it enters: the
 # mass of a component is never below 2e-15.
 FLOOR = -80.0
@@ -101,21 +103,23 @@ class Mixture(ABC):
         """Return P(component | sample) above exp(floor), and the mean log-likelihood (the E step)."""
         step = max(_BLOCK_ROWS, 2 * self.components)
         step = max(1, min(step, _BLOCK_CELLS // self.components))
-        found, total = [], 0.0
-        for start in range(0, len(samples), step):
+
+        def evaluate(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
             relative = self._log_joint(samples[start : start + step], floor)
             best = relative.max(axis=0)
             relative -= best
             np.exp(relative, out=relative)
             sums = relative.sum(axis=0)
-            total += float((best + np.log(sums)).sum())
             relative /= sums
             rows, components = np.nonzero(np.exp(floor) < relative.T)
-            found.append((components, rows + start, relative[components, rows]))
-        entries = (np.concatenate(part) for part in zip(*found, strict=True))
-        components, rows, values = entries
+            log_likelihood = float((best + np.log(sums)).sum())
+            return components, rows + start, relative[components, rows], log_likelihood
+
+        blocks = map_threads(evaluate, range(0, len(samples), step))
+        *entries, log_likelihoods = zip(*blocks, strict=True)
+        components, rows, values = (np.concatenate(part) for part in entries)
         posterior = sort_by_component(components, rows, values, self.components)
-        return posterior, total / len(samples)
+        return posterior, sum(log_likelihoods) / len(samples)
 
 
 def _same(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:

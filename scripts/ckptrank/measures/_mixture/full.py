@@ -10,6 +10,7 @@ import numpy as np
 
 from ckptrank.measures._mixture.expectation_maximisation import Mixture
 from ckptrank.measures._mixture.gaussian import Gaussian, fit_gaussian
+from ckptrank.measures._shared.threads import map_threads
 from ckptrank.measures.accounting import add_flops
 
 # Up to so many dimensions all densities are computed outright.
@@ -28,8 +29,10 @@ class FullMixture(Mixture):
         if len(chosen) == self.components:
             self.gaussians: dict[int, Gaussian] = {}
             self.factors: dict[int, tuple[np.ndarray, float]] = {}
-        for k in chosen:
-            self.gaussians[k] = fit_gaussian(samples, *self.members.of(k), self.reg_covar)
+        fitted = map_threads(
+            lambda k: fit_gaussian(samples, *self.members.of(k), self.reg_covar), chosen
+        )
+        self.gaussians |= dict(zip(chosen, fitted, strict=True))
         leading = self._choose_leading(samples.shape[1])
         for k in chosen if leading == self.leading else range(self.components):
             self.factors[k] = self.gaussians[k].leading_factor(leading)
