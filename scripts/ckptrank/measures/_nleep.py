@@ -7,7 +7,6 @@ import numpy as np
 from ckptrank.measures._leep import CERTAIN, conditional_table, mean_log, note_constant
 from ckptrank.measures._mixture.diagonal import DiagonalMixture, SphericalMixture
 from ckptrank.measures._mixture.expectation_maximisation import (
-    FLOOR,
     UNDERFLOW,
     Mixture,
     Responsibilities,
@@ -149,7 +148,7 @@ def nleep(
     samples = pca.project(features)
     held_out_samples = pca.project(given) if held_out else None
     # Without smoothing the smallest of posteriors decides between finite and infinite.
-    floor = UNDERFLOW if held_out and smoothing == 0 else FLOOR
+    floor = UNDERFLOW if held_out and smoothing == 0 else None
     scores = []
     for repeat in range(repeats):
         start, _ = kmeans(samples, components, seed + repeat)

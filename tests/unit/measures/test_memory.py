@@ -16,7 +16,8 @@ BLOCKS = {
     "_transrate": {"_BLOCK_BYTES": 2**19},
     "_pactran": {"_KEPT_BYTES": 2**19, "_BLOCK_BYTES": 2**19},
     "_knn": {"_TILE": 250, "_BLOCK_CELLS": 2**16},
-    "_mixture.expectation_maximisation": {"_BLOCK_ROWS": 200},
+    "_mixture.expectation_maximisation": {"BLOCK_ROWS": 200},
+    "_mixture.diagonal": {"_CHUNK_CELLS": 2**14},
 }
 # PARC and RSA score a subsample of a fixed size.
 CALLS = {

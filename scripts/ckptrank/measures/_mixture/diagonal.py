@@ -2,9 +2,15 @@
 
 import numpy as np
 
-from ckptrank.measures._mixture.expectation_maximisation import CHUNK, MASS_FLOOR, Mixture
+from ckptrank.measures._mixture.expectation_maximisation import MASS_FLOOR, Mixture
 from ckptrank.measures._shared.threads import map_threads
 from ckptrank.measures.accounting import add_flops
+
+# Up to so many numbers in the samples, a product with them all costs less than a component's own calls.
+_FEW_CELLS = 2**18
+_WEIGHT_CELLS = 2**22
+# Numbers of the members that are gathered at a time: few enough for a core's own cache.
+_CHUNK_CELLS = 2**17
 
 
 class DiagonalMixture(Mixture):
@@ -12,46 +18,72 @@ class DiagonalMixture(Mixture):
 
     def _fit_components(self, samples: np.ndarray, chosen: np.ndarray) -> None:
         if len(chosen) == self.components:
-            self.means = np.zeros((self.components, samples.shape[1]))
-            self.variances = np.ones_like(self.means)
+            self.means = np.empty((self.components, samples.shape[1]))
+            self.variances = np.empty_like(self.means)
+        few = samples.size <= _FEW_CELLS and self.components * len(samples) <= _WEIGHT_CELLS
+        find = self._find_moments_at_once if few else self._find_moments
+        self.means[chosen], variances = find(samples, chosen)
+        self.variances[chosen] = self._pool(np.maximum(variances, 0)) + self.reg_covar
+        # log density = constant - x^2 . precisions / 2 + x . (precisions x mean)
+        precisions = 1 / self.variances
+        self.factors = np.hstack([-0.5 * precisions, precisions * self.means])
+        self.constants = -0.5 * (
+            np.log(2 * np.pi * self.variances).sum(axis=1)
+            + np.einsum("ij,ij->i", precisions, np.square(self.means))
+        )
 
-        def fit(k: int) -> tuple[np.ndarray, np.ndarray]:
+    def _find_moments_at_once(
+        self, samples: np.ndarray, chosen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the means and variances (n, d) of the ``chosen`` components; a mass that is floor lies at the origin."""
+        weights = np.zeros((self.components, len(samples)))
+        weights[self.members.components(), self.members.rows] = self.members.values
+        weights = weights[chosen] / (self.members.masses[chosen] + MASS_FLOOR)[:, None]
+        means = weights @ samples
+        add_flops(4 * weights.size * samples.shape[1])
+        return means, weights @ np.square(samples) - np.square(means)
+
+    def _find_moments(
+        self, samples: np.ndarray, chosen: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same, of many samples: from each component's members alone."""
+        dimensions = samples.shape[1]
+        step = max(1, _CHUNK_CELLS // dimensions)
+
+        def find(k: int) -> tuple[np.ndarray, np.ndarray]:
             rows, weights = self.members.of(k)
-            total = weights.sum()
+            total = self.members.masses[k]
             mass = total + MASS_FLOOR
-            chunks = [slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK)]
-            mean = sum(weights[chunk] @ samples[rows[chunk]] for chunk in chunks) / mass
-            gaps = (samples[rows[chunk]] - mean for chunk in chunks)
-            squares = sum(
-                weights[chunk] @ np.square(gap, out=gap)
-                for chunk, gap in zip(chunks, gaps, strict=True)
-            )
-            squares = squares / mass
-            # The mass that is only the floor counts as lying at the origin, as in scikit-learn.
-            squares += np.square(mean) * (1 - total / mass)
-            add_flops(5 * len(rows) * samples.shape[1])
-            return mean, self._pool(squares) + self.reg_covar
+            # In one pass, as deviations from a member that is near the mean.
+            guess = samples[rows[weights.argmax()]] if len(rows) else np.zeros(dimensions)
+            sums, squares = np.zeros(dimensions), np.zeros(dimensions)
+            for start in range(0, len(rows), step):
+                chunk = slice(start, start + step)
+                gaps = samples[rows[chunk]]
+                gaps -= guess
+                sums += weights[chunk] @ gaps
+                squares += weights[chunk] @ np.square(gaps, out=gaps)
+            mean = (sums + total * guess) / mass
+            moved = mean - guess
+            squares += moved * (total * moved - 2 * sums)
+            add_flops(5 * len(rows) * dimensions)
+            return mean, squares / mass + np.square(mean) * (1 - total / mass)
 
-        for k, (mean, variances) in zip(chosen, map_threads(fit, chosen), strict=True):
-            self.means[k], self.variances[k] = mean, variances
+        means, variances = zip(*map_threads(find, chosen), strict=True)
+        return np.array(means), np.array(variances)
 
-    def _pool(self, variances: np.ndarray) -> np.ndarray | float:
+    def _pool(self, variances: np.ndarray) -> np.ndarray:
         return variances
 
-    def _log_joint(self, block: np.ndarray, floor: float) -> np.ndarray:
-        precisions = 1 / self.variances
-        scaled = self.means * precisions
-        distances = (-2 * scaled) @ block.T
-        distances += precisions @ np.square(block).T
-        distances += np.einsum("ij,ij->i", self.means, scaled)[:, None]
-        np.maximum(distances, 0, out=distances)
-        distances += np.log(2 * np.pi * self.variances).sum(axis=1)[:, None]
+    def _log_joint(self, block: np.ndarray, floors: np.ndarray) -> np.ndarray:
+        log_joint = self.factors @ np.hstack([np.square(block), block]).T
+        log_joint += (self.log_weights + self.constants)[:, None]
         add_flops(4 * self.components * block.size)
-        return self.log_weights[:, None] - 0.5 * distances
+        return log_joint
 
 
 class SphericalMixture(DiagonalMixture):
     """A mixture whose components have one variance each, plus ``reg_covar``."""
 
-    def _pool(self, variances: np.ndarray) -> np.ndarray | float:
-        return variances.mean()
+    def _pool(self, variances: np.ndarray) -> np.ndarray:
+        return variances.mean(axis=1, keepdims=True)

@@ -8,6 +8,7 @@ that reproduces itself ends the iteration, because the next one would be the sam
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,18 +16,18 @@ from ckptrank.measures._shared.threads import map_threads
 
 # A responsibility below exp(-80) = 2e-35 does not change a double in any sum that it enters: the
 # mass of a component is never below 2e-15.
-FLOOR = -80.0
+_FLOOR = -80.0
 # exp() of less than this is zero.
 UNDERFLOW = -745.2
 # scikit-learn adds this to the mass of a component, so that an empty one is a Gaussian at zero.
 MASS_FLOOR = 10 * np.finfo(np.float64).eps
-# A member's share of its component below which it does not change the component's moments.
-_NEGLIGIBLE = 1e-20
-# Members of a component that are gathered at a time: few enough for a core's cache.
-CHUNK = 1024
-_BLOCK_CELLS = 2**22
-# Few enough for a core's cache, and more where a component would have less than two of them.
-_BLOCK_ROWS = 1024
+# A member's share of its component below which it changes the component's moments by less than rounding.
+_NEGLIGIBLE = 1e-16
+# The E step leaves out what is a hundredth of that, since masses change.
+_MASS_MAY_FALL = 1e-2
+# Few enough for a core's cache.
+BLOCK_ROWS = 1024
+_BLOCK_CELLS = 2**19
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,14 @@ class Responsibilities:
         """Return the component of each entry."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
+    @cached_property
     def masses(self) -> np.ndarray:
+        """The sum of each component's values."""
         return np.bincount(self.components(), self.values, minlength=len(self.starts) - 1)
 
     def without_negligible(self) -> "Responsibilities":
         """Leave out what does not change a component's moments."""
-        keep = self.values > _NEGLIGIBLE * self.masses()[self.components()]
+        keep = self.values > _NEGLIGIBLE * self.masses[self.components()]
         starts = np.concatenate([[0], np.cumsum(keep)])[self.starts]
         return Responsibilities(starts, self.rows[keep], self.values[keep])
 
@@ -82,48 +85,77 @@ class Mixture(ABC):
         """Estimate the parameters of the ``chosen`` components from ``self.members``."""
 
     @abstractmethod
-    def _log_joint(self, block: np.ndarray, floor: float) -> np.ndarray:
-        """Return log(weight x density), (K, n); may be -inf where the posterior is below exp(floor)."""
+    def _log_joint(self, block: np.ndarray, floors: np.ndarray) -> np.ndarray:
+        """Return log(weight x density), (K, n); may be -inf where the posterior is below exp(``floors``) (K,)."""
 
     def _weigh(self) -> None:
-        masses = self.members.masses() + MASS_FLOOR
+        masses = self.members.masses + MASS_FLOOR
         self.log_weights = np.log(masses / masses.sum())
 
     def refit(self, samples: np.ndarray, posterior: Responsibilities) -> int:
         """Make the M step for the components whose members changed; return how many did."""
         old, self.members = self.members, posterior.without_negligible()
-        changed = [k for k in range(self.components) if not _same(old.of(k), self.members.of(k))]
-        self._fit_components(samples, np.array(changed, dtype=np.int64))
+        changed = _list_changed(old, self.members)
+        if len(changed):
+            self._fit_components(samples, changed)
         self._weigh()
         return len(changed)
 
     def posterior(
-        self, samples: np.ndarray, floor: float = FLOOR
+        self, samples: np.ndarray, floor: float | None = None
     ) -> tuple[Responsibilities, float]:
-        """Return P(component | sample) above exp(floor), and the mean log-likelihood (the E step)."""
-        step = max(_BLOCK_ROWS, 2 * self.components)
-        step = max(1, min(step, _BLOCK_CELLS // self.components))
+        """Return P(component | sample), and the mean log-likelihood (the E step).
+
+        Those above exp(``floor``), or by default those that can change a component's moments.
+        """
+        masses = self.members.masses + MASS_FLOOR
+        floors = np.maximum(_FLOOR, np.log(_MASS_MAY_FALL * _NEGLIGIBLE * masses))
+        if floor is not None:
+            floors = np.full(self.components, floor)
+        least = np.exp(floors)[:, None]
+        step = self._block_rows()
 
         def evaluate(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-            relative = self._log_joint(samples[start : start + step], floor)
+            relative = self._log_joint(samples[start : start + step], floors)
             best = relative.max(axis=0)
             relative -= best
             np.exp(relative, out=relative)
             sums = relative.sum(axis=0)
-            relative /= sums
-            rows, components = np.nonzero(np.exp(floor) < relative.T)
-            log_likelihood = float((best + np.log(sums)).sum())
-            return components, rows + start, relative[components, rows], log_likelihood
+            cells = np.flatnonzero(relative > least)
+            components, rows = np.divmod(cells, len(sums))
+            counts = np.bincount(components, minlength=self.components)
+            values = relative.ravel()[cells] / sums[rows]
+            return counts, rows + start, values, float((best + np.log(sums)).sum())
 
         blocks = map_threads(evaluate, range(0, len(samples), step))
-        *entries, log_likelihoods = zip(*blocks, strict=True)
-        components, rows, values = (np.concatenate(part) for part in entries)
-        posterior = sort_by_component(components, rows, values, self.components)
-        return posterior, sum(log_likelihoods) / len(samples)
+        log_likelihood = sum(block[-1] for block in blocks) / len(samples)
+        return _join_blocks([block[:-1] for block in blocks]), log_likelihood
+
+    def _block_rows(self) -> int:
+        """Return how many samples are compared with the components at a time."""
+        return max(1, min(BLOCK_ROWS, _BLOCK_CELLS // self.components))
 
 
-def _same(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> bool:
-    return np.array_equal(one[0], other[0]) and np.array_equal(one[1], other[1])
+def _join_blocks(blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Responsibilities:
+    """Join blocks of ascending rows, each (counts of the components (K,), rows and values sorted by component)."""
+    counts = np.array([block[0] for block in blocks])
+    starts = np.concatenate([[0], np.cumsum(counts.sum(axis=0))])
+    firsts = starts[:-1] + np.cumsum(counts, axis=0) - counts
+    rows, values = np.empty(starts[-1], dtype=np.int64), np.empty(starts[-1])
+    for (count, block_rows, block_values), first in zip(blocks, firsts, strict=True):
+        places = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(len(block_rows))
+        rows[places], values[places] = block_rows, block_values
+    return Responsibilities(starts, rows, values)
+
+
+def _list_changed(old: Responsibilities, new: Responsibilities) -> np.ndarray:
+    """Return the components that have other members now, or the same with other values."""
+    old_counts, new_counts = np.diff(old.starts), np.diff(new.starts)
+    same = old_counts == new_counts
+    before, now = np.repeat(same, old_counts), np.repeat(same, new_counts)
+    moved = (old.rows[before] != new.rows[now]) | (old.values[before] != new.values[now])
+    same[new.components()[now][moved]] = False
+    return np.flatnonzero(~same)
 
 
 @dataclass(frozen=True)
@@ -146,13 +178,13 @@ def fit_mixture(
     reg_covar: float,
     max_iter: int,
     tol: float,
-    floor: float = FLOOR,
+    floor: float | None = None,
 ) -> Fit:
     """Run EM of a ``kind`` of mixture from a hard ``assignment`` (N,) of the float64 ``samples`` (N, d).
 
     As in scikit-learn an iteration is an E step followed by an M step; iterating ends when the
     E step's mean log-likelihood changes by less than ``tol``; and the posteriors that come back
-    are those of the last parameters.
+    are those of the last parameters, above exp(``floor``) as :meth:`Mixture.posterior` has it.
     """
     every = np.arange(len(samples))
     start = sort_by_component(assignment, every, np.ones(len(samples)), components)
@@ -164,6 +196,6 @@ def fit_mixture(
         changed = mixture.refit(samples, posterior)
         iterations += 1
         converged = changed == 0 or abs(log_likelihood - before) < tol
-    if changed or floor < FLOOR:
+    if changed or floor is not None:
         posterior, _ = mixture.posterior(samples, floor)
     return Fit(mixture, posterior, log_likelihood, iterations, converged)

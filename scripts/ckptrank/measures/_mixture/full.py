@@ -8,13 +8,14 @@
 
 import numpy as np
 
-from ckptrank.measures._mixture.expectation_maximisation import Mixture
+from ckptrank.measures._mixture.expectation_maximisation import BLOCK_ROWS, Mixture
 from ckptrank.measures._mixture.gaussian import Gaussian, fit_gaussian
 from ckptrank.measures._shared.threads import map_threads
 from ckptrank.measures.accounting import add_flops
 
 # Up to so many dimensions all densities are computed outright.
 _FEW = 96
+_BLOCK_CELLS = 2**22
 _STACK_CELLS = 2**19
 # Of a squared length in single precision, what the bound on its rounding error may take.
 _SHARE = 1e-2
@@ -39,8 +40,12 @@ class FullMixture(Mixture):
         self.leading = leading
         self._stack_factors(samples.shape[1])
 
-    def _log_joint(self, block: np.ndarray, floor: float) -> np.ndarray:
-        """Return log(weight x density), (K, n), -inf where its posterior is below exp(floor)."""
+    def _block_rows(self) -> int:
+        # So many that a component has two of them, or the factors' products would be of vectors.
+        rows = max(BLOCK_ROWS, 2 * self.components)
+        return max(1, min(rows, _BLOCK_CELLS // self.components))
+
+    def _log_joint(self, block: np.ndarray, floors: np.ndarray) -> np.ndarray:
         upper = self._upper_bounds(block)
         if self.exact.all():
             return upper
@@ -50,11 +55,11 @@ class FullMixture(Mixture):
         pending = np.zeros(upper.shape, bool)
         pending[likely, every] = ~self.exact[likely]
         self._evaluate(block, pending, log_joint)
-        least = log_joint[likely, every] + floor
-        np.greater(upper, least, out=pending)
+        best = log_joint[likely, every]
+        np.greater(upper - floors[:, None], best, out=pending)
         pending[likely, every] = False
         pending[self.exact] = False
-        self._evaluate(block, pending, log_joint, least)
+        self._evaluate(block, pending, log_joint, best, floors)
         return log_joint
 
     def _evaluate(
@@ -62,13 +67,14 @@ class FullMixture(Mixture):
         block: np.ndarray,
         pending: np.ndarray,
         log_joint: np.ndarray,
-        least: np.ndarray | None = None,
+        best: np.ndarray | None = None,
+        floors: np.ndarray | None = None,
     ) -> None:
-        """Put the ``pending`` of log(weight x density) in place, -inf where they are below ``least`` (n,)."""
+        """Put the ``pending`` of log(weight x density) in place, -inf where they are below ``best`` (n,) + ``floors`` (K,)."""
         for k in np.flatnonzero(pending.any(axis=1)).tolist():
             rows = np.flatnonzero(pending[k])
             chosen = block if len(rows) == len(block) else block[rows]
-            limits = None if least is None else least[rows] - self.log_weights[k]
+            limits = None if best is None else best[rows] + floors[k] - self.log_weights[k]
             log_joint[k, rows] = self.log_weights[k] + self.gaussians[k].log_density(chosen, limits)
 
     def _choose_leading(self, dimensions: int) -> int:

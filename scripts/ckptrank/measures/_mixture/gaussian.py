@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ckptrank.measures._mixture.expectation_maximisation import CHUNK, MASS_FLOOR
+from ckptrank.measures._mixture.expectation_maximisation import MASS_FLOOR
 from ckptrank.measures.accounting import add_flops
 
+# Members that are gathered at a time: few enough for a core's cache.
+_CHUNK = 1024
 # Distances are summed over at least so many coordinates at a time.
 _STRIP = 64
 # Samples that are too far are left out where no more than this share is left.
@@ -111,13 +113,13 @@ def fit_gaussian(
     if 2 * len(rows) <= dimensions:
         return _fit_thin(samples[rows], weights, mass, reg)
     mean = np.zeros(dimensions)
-    for start in range(0, len(rows), CHUNK):
-        chunk = slice(start, start + CHUNK)
+    for start in range(0, len(rows), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
         mean += weights[chunk] @ samples[rows[chunk]]
     mean /= mass
     covariance = np.zeros((dimensions, dimensions))
-    for start in range(0, len(rows), CHUNK):
-        chunk = slice(start, start + CHUNK)
+    for start in range(0, len(rows), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
         scaled = samples[rows[chunk]] - mean
         scaled *= np.sqrt(weights[chunk] / mass)[:, None]
         covariance += scaled.T @ scaled
