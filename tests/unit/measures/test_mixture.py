@@ -7,9 +7,15 @@ from sklearn.mixture import GaussianMixture
 from tests.support.measure_cases import digits
 from threadpoolctl import threadpool_limits
 
+from ckptrank.measures._mixture import diagonal as diagonal_mixture
 from ckptrank.measures._mixture import full as full_mixture
 from ckptrank.measures._mixture.diagonal import DiagonalMixture, SphericalMixture
-from ckptrank.measures._mixture.expectation_maximisation import UNDERFLOW, fit_mixture
+from ckptrank.measures._mixture.expectation_maximisation import (
+    UNDERFLOW,
+    _list_changed,
+    fit_mixture,
+    sort_by_component,
+)
 from ckptrank.measures._mixture.full import FullMixture
 from ckptrank.measures._mixture.gaussian import fit_gaussian
 from ckptrank.measures._mixture.kmeans import kmeans
@@ -89,6 +95,15 @@ def test_full_covariances_equal_scikit_learn(monkeypatch, regime, reg_covar):
     assert fit.converged == reference.converged_
 
 
+@pytest.fixture(params=["products with all samples", "each component's members"])
+def moments(request, monkeypatch):
+    """By which of the two ways the M step of other covariances goes."""
+    few, dense = (np.inf, 0) if request.param.startswith("products") else (0, 2)
+    monkeypatch.setattr(diagonal_mixture, "_FEW_CELLS", few)
+    monkeypatch.setattr(diagonal_mixture, "_DENSE", dense)
+
+
+@pytest.mark.usefixtures("moments")
 @pytest.mark.parametrize("kind", ["diag", "spherical"])
 @pytest.mark.parametrize("regime", ["one-hot, few members", "soft, many members", "digits"])
 def test_other_covariances_equal_scikit_learn(kind, regime):
@@ -124,6 +139,7 @@ def test_the_limit_on_iterations_holds(kind):
     assert_same(fit, reference, samples, samples[:5])
 
 
+@pytest.mark.usefixtures("moments")
 @pytest.mark.parametrize("kind", KINDS)
 def test_empty_components_are_at_the_origin(kind):
     rng = np.random.default_rng(0)
@@ -215,6 +231,7 @@ def set_block_cells(monkeypatch, cells):
     monkeypatch.setattr(full_mixture, "_BLOCK_CELLS", cells)
 
 
+@pytest.mark.usefixtures("moments")
 @pytest.mark.parametrize("kind", ["full", "diag"])
 def test_small_blocks_change_nothing(monkeypatch, kind):
     samples, components, _ = REGIMES["thin and dense components"]
@@ -223,13 +240,14 @@ def test_small_blocks_change_nothing(monkeypatch, kind):
     set_block_cells(monkeypatch, 200)
     monkeypatch.setattr("ckptrank.measures._mixture.gaussian._CHUNK", 7)
     monkeypatch.setattr("ckptrank.measures._mixture.gaussian._STRIP", 3)
-    monkeypatch.setattr("ckptrank.measures._mixture.diagonal._CHUNK_CELLS", 210)
+    monkeypatch.setattr(diagonal_mixture, "_CHUNK_CELLS", 210)
     blocks = fitted(KINDS[kind], samples, components)
     np.testing.assert_allclose(
         dense(blocks.posterior, 250, components), dense(whole.posterior, 250, components), atol=1e-9
     )
 
 
+@pytest.mark.usefixtures("moments")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("regime", ["soft, screened", "thin and dense components"])
 def test_threads_change_nothing(monkeypatch, kind, regime):
@@ -248,3 +266,19 @@ def test_threads_change_nothing(monkeypatch, kind, regime):
     assert (one.log_likelihood, one.iterations) == (three.log_likelihood, three.iterations)
     for part in ("starts", "rows", "values"):
         np.testing.assert_array_equal(getattr(one.posterior, part), getattr(three.posterior, part))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_components_with_other_members_or_values_have_changed(seed):
+    rng = np.random.default_rng(seed)
+    rows, components = np.divmod(np.flatnonzero(rng.random((30, 6)) < 0.3), 6)
+    values = rng.random(len(rows))
+    old = sort_by_component(components, rows, values, 6)
+    # one component has another value, one a member less, one another member
+    values = np.where((components == 1) & (rows == rows[components == 1][0]), 2.0, values)
+    kept = ~((components == 3) & (rows == rows[components == 3][-1]))
+    rows = np.where((components == 4) & (rows == rows[components == 4][-1]), 30, rows)
+    order = np.argsort(rows[kept], kind="stable")
+    new = sort_by_component(*(part[kept][order] for part in (components, rows, values)), 6)
+    assert _list_changed(old, new).tolist() == [1, 3, 4]
+    assert _list_changed(new, new).tolist() == []

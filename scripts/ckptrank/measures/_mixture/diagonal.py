@@ -6,10 +6,12 @@ from ckptrank.measures._mixture.expectation_maximisation import MASS_FLOOR, Mixt
 from ckptrank.measures._shared.threads import map_threads
 from ckptrank.measures.accounting import add_flops
 
-# Up to so many numbers in the samples, a product with them all costs less than a component's own calls.
+# Up to so many numbers in the samples, or where so many responsibilities are not zero, a product with all samples
+# costs less than gathering each component's members.
 _FEW_CELLS = 2**18
+_DENSE = 1 / 8
 _WEIGHT_CELLS = 2**22
-# Numbers of the members that are gathered at a time: few enough for a core's own cache.
+# Numbers of the samples that are read at a time: few enough for a core's own cache.
 _CHUNK_CELLS = 2**17
 
 
@@ -20,8 +22,9 @@ class DiagonalMixture(Mixture):
         if len(chosen) == self.components:
             self.means = np.empty((self.components, samples.shape[1]))
             self.variances = np.empty_like(self.means)
-        few = samples.size <= _FEW_CELLS and self.components * len(samples) <= _WEIGHT_CELLS
-        find = self._find_moments_at_once if few else self._find_moments
+        cells = self.components * len(samples)
+        dense = samples.size <= _FEW_CELLS or len(self.members.rows) >= _DENSE * cells
+        find = self._multiply if dense and cells <= _WEIGHT_CELLS else self._gather
         self.means[chosen], variances = find(samples, chosen)
         self.variances[chosen] = self._pool(np.maximum(variances, 0)) + self.reg_covar
         # log density = constant - x^2 . precisions / 2 + x . (precisions x mean)
@@ -32,21 +35,22 @@ class DiagonalMixture(Mixture):
             + np.einsum("ij,ij->i", precisions, np.square(self.means))
         )
 
-    def _find_moments_at_once(
-        self, samples: np.ndarray, chosen: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _multiply(self, samples: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the means and variances (n, d) of the ``chosen`` components; a mass that is floor lies at the origin."""
         weights = np.zeros((self.components, len(samples)))
         weights[self.members.components(), self.members.rows] = self.members.values
         weights = weights[chosen] / (self.members.masses[chosen] + MASS_FLOOR)[:, None]
-        means = weights @ samples
+        means, squares = np.zeros((2, len(chosen), samples.shape[1]))
+        step = max(1, _CHUNK_CELLS // samples.shape[1])
+        for start in range(0, len(samples), step):
+            rows = slice(start, start + step)
+            means += weights[:, rows] @ samples[rows]
+            squares += weights[:, rows] @ np.square(samples[rows])
         add_flops(4 * weights.size * samples.shape[1])
-        return means, weights @ np.square(samples) - np.square(means)
+        return means, squares - np.square(means)
 
-    def _find_moments(
-        self, samples: np.ndarray, chosen: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the same, of many samples: from each component's members alone."""
+    def _gather(self, samples: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the same, from each component's members alone."""
         dimensions = samples.shape[1]
         step = max(1, _CHUNK_CELLS // dimensions)
 
