@@ -9,6 +9,9 @@ Three loops train the same network with the same recipe (SGD, momentum 0.9) on r
   normalises an image at a time in float32, and `torch.optim.SGD`, with PyTorch's own settings;
 - *limit*: our step on one batch that already lies on the device, over and over.
 
+With `--compile` a fourth is *compiled*: ours under `finetune.compile`; `compile_seconds` is what its first run took on the
+wall before its first timed step, less such steps.
+
 Each runs `repeats` times after a warm-up, the plain one first. A ratio is the median of those of runs: above 1, ours
 is faster. `cpu_ratio`s compare processor seconds, which other work on the machine disturbs less; on a GPU
 they say how much of the host ours takes. The table goes to benchmarks/results/finetune.csv.
@@ -65,7 +68,11 @@ class Clock:
         return np.subtract(last, first)
 
 
-def time_ours(network, data, batch_size, steps, warm, device, precision) -> np.ndarray:
+def time_ours(
+    network, data, batch_size, steps, warm, device, precision, compiled=False
+) -> tuple[np.ndarray, float]:
+    """Return the seconds of the timed steps, and those on the wall before the first of them."""
+    started = time.perf_counter()
     clock = Clock(device, warm, warm + steps)
     finetune(
         network,
@@ -76,9 +83,10 @@ def time_ours(network, data, batch_size, steps, warm, device, precision) -> np.n
         seed=0,
         device=device,
         precision=precision,
+        compiled=compiled,
         watch=clock,
     )
-    return clock.seconds()
+    return clock.seconds(), clock.marks[warm][0] - started
 
 
 class ImageByImage(Dataset):
@@ -157,6 +165,7 @@ def main() -> None:
     parser.add_argument("--warm", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="time finetune.compile too")
     parser.add_argument("--stream", action="store_true", help="keep no images on the GPU")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -167,7 +176,8 @@ def main() -> None:
     if given.size:
         network.preprocessing = replace(network.preprocessing, size=given.size)
     workers = min(16, os.cpu_count()) if given.device == "cuda" else 0
-    seconds = {"ours": [], "plain": [], "limit": []}
+    seconds = {"ours": [], "plain": [], "limit": []} | ({"compiled": []} if given.compile else {})
+    before = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
         data = make_images(Path(folder), given.images, network.preprocessing.size)
         data = LabelledImages(data.images, np.arange(given.images) % CLASSES)
@@ -177,7 +187,13 @@ def main() -> None:
             seconds["plain"].append(time_plain(copy.deepcopy(network), *shared, workers))
         keep_freed_memory()
         for _ in range(given.repeats):
-            seconds["ours"].append(time_ours(copy.deepcopy(network), *shared, given.precision))
+            for loop, compiled in (("ours", False), ("compiled", True)):
+                if loop in seconds:
+                    spent, first = time_ours(
+                        copy.deepcopy(network), *shared, given.precision, compiled
+                    )
+                    seconds[loop].append(spent)
+                    before[compiled].append(first)
             seconds["limit"].append(time_limit(copy.deepcopy(network), *shared, given.precision))
     count = given.steps * given.batch_size
 
@@ -198,12 +214,24 @@ def main() -> None:
         "batch_size": given.batch_size,
         "steps": given.steps,
         "repeats": given.repeats,
-        **{f"{loop}_images_per_second": rate(loop) for loop in seconds},
+        **{f"{loop}_images_per_second": rate(loop) for loop in ("ours", "plain", "limit")},
         "to_plain": ratio("plain", 0),
         "to_limit": ratio("limit", 0),
         "cpu_ratio_to_plain": ratio("plain", 1),
         "cpu_ratio_to_limit": ratio("limit", 1),
+        "compiled_images_per_second": "",
+        "compiled_to_ours": "",
+        "compile_seconds": "",
     }
+    if given.compile:
+        pairs = zip(seconds["ours"], seconds["compiled"], strict=True)
+        row |= {
+            "compiled_images_per_second": rate("compiled"),
+            "compiled_to_ours": round(
+                statistics.median(ours[0] / own[0] for ours, own in pairs), 3
+            ),
+            "compile_seconds": round(before[True][0] - statistics.median(before[False]), 1),
+        }
     append_row(RESULTS, row)
 
 

@@ -15,7 +15,8 @@ class TrainingStep:
 
     A processor that reads each loss keeps the GPU waiting. So a loss is read after the next step is queued,
     and the device itself sees to it that from the first loss on that is not finite no weight
-    moves: the model that :meth:`diverged_at` leaves is the one in which that loss arose.
+    moves: the model that :meth:`diverged_at` leaves is the one in which that loss arose. ``forward``: what computes
+    ``model(images)`` in its place.
     """
 
     def __init__(
@@ -24,8 +25,10 @@ class TrainingStep:
         optimiser: SGD,
         loss: Callable[[Tensor, Tensor], Tensor],
         precision: Precision,
+        forward: Callable[[Tensor], Tensor] | None = None,
     ):
         self.model = model
+        self._forward = model if forward is None else forward
         self.optimiser = optimiser
         self.loss = loss
         self.precision = precision
@@ -41,7 +44,7 @@ class TrainingStep:
         """Queue a step. ``images`` and ``labels`` are a mini-batch on the device."""
         self._keep_buffers()
         with self.precision.autocast():
-            logits = self.model(images)
+            logits = self._forward(images)
         loss = self.loss(logits.float(), labels)
         torch.maximum(self._broken, (~torch.isfinite(loss.detach())).float(), out=self._broken)
         self._pending.append((step, _Read(loss.detach())))

@@ -112,7 +112,7 @@ def load_pair(pair: Pair, seed: int) -> Loaded:
 class Runner:
     """Fine-tuning runs of one pair for one job, on one device, which gets the images once.
 
-    ``settings``: as :func:`~ckptrank.finetune.recipe.make_recipe` takes them. ``precision``: as
+    ``settings``: as :func:`~ckptrank.finetune.recipe.make_recipe` takes them, and whether to ``compile``. ``precision``: as
     :func:`~ckptrank.finetune.train.finetune` does. ``output``: the job's file, beside which lie the states of
     its runs until :meth:`finish`; a job that was killed goes on there. ``weights``: where :meth:`keep` puts the
     weights of the best setting; None: they are not kept.
@@ -182,6 +182,7 @@ class Runner:
             seed=seed,
             device=self.device,
             precision=self.precision,
+            compiled=self.settings.get("compile", False),
             resume_path=name_state(self.output, learning_rate, seed),
             description=description,
             losses=losses,

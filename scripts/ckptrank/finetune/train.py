@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.finetune.batches import Placed, place
+from ckptrank.finetune.compiled import compile_forward
 from ckptrank.finetune.loop import make_fingerprint, make_optimiser, run_steps
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.resume import RunState
@@ -55,6 +56,7 @@ def finetune(
     seed: int,
     device: torch.device,
     precision: str = "auto",
+    compiled: bool = False,
     resume_path: Path | None = None,
     description: str = "fine-tuning",
     watch: Callable[[int], None] | None = None,
@@ -67,7 +69,8 @@ def finetune(
 
     For multi-label matrices the accuracy is the mean average precision over classes. Several runs on
     one task hand over splits that :func:`~ckptrank.finetune.batches.place` has placed once. ``precision``: as
-    ``compute.precision`` has it, ``auto`` being bfloat16 on a GPU. With ``resume_path`` the run leaves its
+    ``compute.precision`` has it, ``auto`` being bfloat16 on a GPU. ``compiled``: as ``finetune.compile`` has it, see
+    :mod:`~ckptrank.finetune.compiled`. With ``resume_path`` the run leaves its
     state there every 20 seconds and continues from it after a kill, to the same result. ``watch`` is called
     with the number of each step that is queued. ``losses`` is filled with the loss of each step, ``validated`` with the
     accuracy on ``validation`` at each budget, where that is given. ``keep`` is called with the model at each budget of
@@ -84,12 +87,12 @@ def finetune(
         train, test, *further = place(given, device)
         validation = further[0] if further else None
     loss = _multi_label_loss if train.labels.ndim == 2 else functional.cross_entropy
-    training = TrainingStep(model, optimiser, loss, chosen)
+    forward = compile_forward(model) if compiled else None
+    training = TrainingStep(model, optimiser, loss, chosen, forward)
     samples = len(train.labels)
     tests = [test] if validation is None else [test, validation]
-    fingerprint = make_fingerprint(
-        recipe, seed, classes, samples, chosen.name, *(len(each.labels) for each in tests)
-    )
+    parts = [recipe, seed, classes, samples, chosen.name, *(len(each.labels) for each in tests)]
+    fingerprint = make_fingerprint(*parts, *(["compiled"] if compiled else []))
 
     state = RunState(training, resume_path, fingerprint)
 

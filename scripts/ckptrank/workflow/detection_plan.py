@@ -195,6 +195,8 @@ def check_detection(config: dict, need: Callable[[str, list[str], str], None]) -
         faults.append(
             "detection.finetune.keep_weights: the weights of detectors are not kept; say false"
         )
+    if entry["finetune"]["compile"]:
+        faults.append("detection.finetune.compile: detectors are not compiled; say false")
     faults += _check_measures(config, entry["measures"])
     faults += [
         f"detection.checkpoints: {name} has random weights and cannot be ranked; list it under `unranked`"

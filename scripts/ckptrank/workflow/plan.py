@@ -163,7 +163,8 @@ class Plan:
         """What a run depends on of `finetune`, its learning rate aside; no decays where there are none."""
         entry = self.config["finetune"]
         decays = DECAY_SETTINGS if entry["schedule"] == STEP else ()
-        return {key: entry[key] for key in (*SWEEP_SETTINGS, *decays)}
+        compiled = ("compile",) if entry["compile"] else ()
+        return {key: entry[key] for key in (*SWEEP_SETTINGS, *decays, *compiled)}
 
     @property
     def reference_settings(self) -> dict:

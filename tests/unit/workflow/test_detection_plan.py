@@ -64,6 +64,11 @@ def test_weights_of_detectors_are_not_kept(demo):
     ]
 
 
+def test_detectors_are_not_compiled(demo):
+    faults = find_faults(demo, finetune=demo.entry["finetune"] | {"compile": True})
+    assert faults == ["detection.finetune.compile: detectors are not compiled; say false"]
+
+
 def test_tables_are_those_that_are_described():
     assert set(TABLES) == set(columns.DETECTION)
 

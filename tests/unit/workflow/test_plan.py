@@ -118,6 +118,14 @@ def test_weights_are_kept_on_demand_and_change_no_run():
         assert (usual.repeated_steps, keeping.repeated_steps) == (0, again)
 
 
+def test_runs_are_told_to_compile_only_where_they_are_to():
+    sweep = load("presets/smoke.yaml")["finetune"]
+    usual, compiled = (make_plan(finetune=sweep | {"compile": each}) for each in (False, True))
+    assert "compile" not in usual.sweep_settings
+    assert compiled.sweep_settings == usual.sweep_settings | {"compile": True}
+    assert compiled.settings_of_sweep("0.05")["compile"]
+
+
 def test_the_decays_matter_only_where_there_are_some():
     sweep = load("presets/smoke.yaml")["finetune"]
     one, other = (make_plan(finetune=sweep | {"decay": decay}) for decay in (0.1, 0.5))
