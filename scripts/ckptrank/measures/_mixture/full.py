@@ -59,7 +59,7 @@ class FullMixture(Mixture):
         np.greater(upper - floors[:, None], best, out=pending)
         pending[likely, every] = False
         pending[self.exact] = False
-        self._evaluate(block, pending, log_joint, best, floors)
+        self._evaluate(block, pending, log_joint, (best, floors))
         return log_joint
 
     def _evaluate(
@@ -67,15 +67,14 @@ class FullMixture(Mixture):
         block: np.ndarray,
         pending: np.ndarray,
         log_joint: np.ndarray,
-        best: np.ndarray | None = None,
-        floors: np.ndarray | None = None,
+        limits: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> None:
-        """Put the ``pending`` of log(weight x density) in place, -inf where they are below ``best`` (n,) + ``floors`` (K,)."""
+        """Put the ``pending`` of log(weight x density) in place, maybe -inf below ``limits``: a sample's (n,) plus a component's (K,)."""
         for k in np.flatnonzero(pending.any(axis=1)).tolist():
             rows = np.flatnonzero(pending[k])
             chosen = block if len(rows) == len(block) else block[rows]
-            limits = None if best is None else best[rows] + floors[k] - self.log_weights[k]
-            log_joint[k, rows] = self.log_weights[k] + self.gaussians[k].log_density(chosen, limits)
+            least = None if limits is None else limits[0][rows] + limits[1][k] - self.log_weights[k]
+            log_joint[k, rows] = self.log_weights[k] + self.gaussians[k].log_density(chosen, least)
 
     def _choose_leading(self, dimensions: int) -> int:
         """Choose how many leading coordinates the bounds see.
