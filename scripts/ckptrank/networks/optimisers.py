@@ -53,15 +53,14 @@ class SGD:
             if self.velocities[i] is None:
                 self.velocities[i] = torch.zeros_like(self.parameters[i])
         velocities = [self.velocities[i] for i in used]
+        gradients = _take_gradients(parameters)
         if self.decoupled:
             kept = 1 - learning_rate * self.weight_decay
             if skip is not None:
                 kept = torch.where(skip == 1, 1.0, kept)
             torch._foreach_mul_(parameters, kept)
         sgd(
-            parameters,
-            _take_gradients(parameters),
-            velocities,
+            *(_view_as_stored(each, parameters) for each in (parameters, gradients, velocities)),
             fused=True,
             weight_decay=0.0 if self.decoupled else self.weight_decay,
             momentum=self.momentum,
@@ -86,11 +85,10 @@ class AdamW:
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """Move the parameters against their gradients, then clear these."""
+        gradients = _take_gradients(self.parameters)
+        tensors = (self.parameters, gradients, self.means, self.squares)
         adamw(
-            self.parameters,
-            _take_gradients(self.parameters),
-            self.means,
-            self.squares,
+            *(_view_as_stored(each, self.parameters) for each in tensors),
             [],
             self.steps,
             fused=True,
@@ -105,7 +103,27 @@ class AdamW:
 
 
 def _take_gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
-    gradients = [parameter.grad for parameter in parameters]
+    """Return the gradients, stored as their parameters are: else PyTorch's fused kernels mix up their entries."""
+    gradients = []
     for parameter in parameters:
-        parameter.grad = None
+        gradient, parameter.grad = parameter.grad, None
+        alike = parameter.is_contiguous() and gradient.is_contiguous()
+        if not alike and gradient.stride() != parameter.stride():
+            gradient = torch.empty_like(parameter).copy_(gradient)
+        gradients.append(gradient)
     return gradients
+
+
+def _view_as_stored(tensors: list[Tensor], parameters: list[nn.Parameter]) -> list[Tensor]:
+    """Return the tensors of channels-last parameters with their dimensions in the order of memory.
+
+    On a processor the fused kernels make contiguous copies of other gradients, and do not use them.
+    """
+    return [
+        tensor.permute(0, 2, 3, 1)
+        if parameter.ndim == 4
+        and not parameter.is_contiguous()
+        and parameter.is_contiguous(memory_format=torch.channels_last)
+        else tensor
+        for tensor, parameter in zip(tensors, parameters, strict=True)
+    ]
