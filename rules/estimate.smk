@@ -12,7 +12,7 @@ rule estimate:
         "<logs>/estimate.log",
     localrule: True
     conda:
-        "../envs/measures.yaml"
+        "../envs/torch.yaml"
     resources:
         mem_mb=500,
         runtime=runtime(10),

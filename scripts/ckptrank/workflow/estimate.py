@@ -2,8 +2,8 @@
 
 Arithmetic is counted from the config: images through a network, times its operations per image. What
 turns it into hours is measured on earlier results below ``results/`` where there are any from the same
-kind of device, else the defaults below. What fine-tuning costs outweighs all else. docs/cluster.md compares estimates
-with runs.
+kind of device, else the defaults below, those of processors at the pace of the core that is asked
+(:func:`find_pace`). What fine-tuning costs outweighs all else. docs/cluster.md compares estimates with runs.
 """
 
 import math
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from ckptrank.files.atomic import read_json
 from ckptrank.networks.defaults import BATCH_SIZE
-from ckptrank.text import counted, roughly
+from ckptrank.text import counted, roughly, significant
 from ckptrank.workflow.detector_costs import Work, count_work, fit
 from ckptrank.workflow.known_sizes import (
     BUILTIN_GFLOPS,
@@ -83,10 +83,25 @@ class Estimate:
     notes: list[str] = field(default_factory=list)
 
 
-def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
-    """Return what a run of ``plan`` costs, with what earlier runs below ``root`` have measured."""
+def find_pace() -> float:
+    """Return how many times as fast this machine's core is as the one on which the defaults were measured, by a trial.
+
+    It is that of :mod:`ckptrank.finetune.trial`, which needs PyTorch and takes half a second.
+    """
+    from ckptrank.finetune.trial import BATCH, time_step
+
+    flops = PASSES_OF_A_STEP * BATCH * USUAL_BUILTIN_GFLOPS * 1e9
+    return (flops / CPU_SPEED + STEP_SECONDS) / time_step()
+
+
+def estimate(plan: Plan, root: str | Path = ".", pace: float | None = None) -> Estimate:
+    """Return what a run of ``plan`` costs, with what earlier runs below ``root`` have measured.
+
+    ``pace``: that of a core, as :func:`find_pace` gives it; without it that of the defaults.
+    """
     root = Path(root)
     found = Estimate()
+    tried, pace = pace is not None, pace or 1.0
     tasks = {name: look_up_task(root, name, given) for name, given in plan.tasks.items()}
     networks = {
         name: look_up_network(root, name, given, plan.pretraining)
@@ -99,36 +114,46 @@ def estimate(plan: Plan, root: str | Path = ".") -> Estimate:
     }
     results = root / "results"
     tuned = results / "detection" if plan.detectors else results
-    tuner = _find_machine(tuned / "finetune", plan, work, tasks, found.notes)
-    machine = _assume_machine(gpu=plan.gpu) if plan.detectors else tuner
+    usual = _assume_machine(pace, gpu=plan.gpu)
+    measured = _measure_speed(tuned / "finetune", plan, work, tasks)
+    tuner = usual if measured is None else _Machine(measured)
+    origin = "by a trial of half a second" if tried and not plan.gpu else "assumed, not measured"
+    found.notes.append(
+        f"speed {origin if measured is None else 'of earlier fine-tuning'}: "
+        f"{significant(tuner.speed / 1e9)} GFLOP/s per {'GPU' if plan.gpu else 'core'}"
+    )
+    machine = usual if plan.detectors else tuner
     unknown = [name for name, task in tasks.items() if not task.known]
     if unknown:
         found.notes.append(
             f"sizes assumed ({USUAL_TASK[0]:,} + {USUAL_TASK[1]:,} images) until they are prepared: "
             + ", ".join(unknown)
         )
-    _note_detectors(plan, networks, tasks, work, found.notes)
+    _note_detectors(plan, networks, tasks, work, usual, found.notes)
     seconds = found.gpu_seconds if plan.gpu else found.cpu_seconds
     for run in plan.pretraining.values():
         flops = look_up(BUILTIN_GFLOPS, run.get("architecture", ""), USUAL_BUILTIN_GFLOPS) * 1e9
         batch = run.get("batch_size", BATCH_SIZE)
         _add(seconds, "pre-training", machine.train(run["steps"], batch, Work(flops, flops)))
     per_sample = _measure_scoring(results, plan, tasks)
+    assumed = MEASURE_SECONDS_PER_SAMPLE / pace
     found.notes.append(
         "measures: "
         + (
             f"{per_sample * 1e3:.2g} ms per sample and measure, of earlier scores"
             if per_sample
-            else f"{MEASURE_SECONDS_PER_SAMPLE * 1e3:.2g} ms per sample, measure and 1,024 dimensions, assumed"
+            else f"{assumed * 1e3:.2g} ms per sample, measure and 1,024 dimensions, assumed"
         )
     )
     _count_networks(plan, networks, tasks, work, tuner, machine, found)
-    _count_measures(plan, networks, tasks, per_sample, found)
+    _count_measures(plan, networks, tasks, per_sample, assumed, found)
     _count_jobs(plan, found)
-    _add(found.cpu_seconds, "tables and report", plan.groups * PAGES_SECONDS)
+    _add(found.cpu_seconds, "tables and report", plan.groups * PAGES_SECONDS / pace)
     start = FORK_SECONDS if plan.local and not plan.gpu else START_SECONDS
     starting = (
-        _count_processes(plan) * start if plan.local else sum(found.jobs.values()) * JOB_SECONDS
+        _count_processes(plan) * start / pace
+        if plan.local
+        else sum(found.jobs.values()) * JOB_SECONDS
     )
     _add(found.cpu_seconds, "starting jobs", starting)
     _add(found.disk_gb, "weights", sum(network.megabytes for network in networks.values()) / 1e3)
@@ -159,6 +184,7 @@ def _note_detectors(
     networks: dict[str, Network],
     tasks: dict[str, Task],
     work: dict[tuple[str, str], Work],
+    machine: "_Machine",
     notes: list[str],
 ) -> None:
     """Say of what the hours of fine-tuning are made, so that they can be done by hand."""
@@ -174,7 +200,8 @@ def _note_detectors(
             ("trained", [each.train_flops for each in found], found[0].train_seconds),
             ("tested", [each.test_flops for each in found], found[0].test_seconds),
         ):
-            beside = "" if plan.gpu else f" and {seconds * 1e3:.0f} ms beside"
+            seconds *= machine.beside
+            beside = f" and {seconds * 1e3:.1f} ms beside" if seconds else ""
             notes.append(
                 f"{detector['head']}, an image of {height} x {width} pixels {words}: {min(flops) / 1e9:.3g} to "
                 f"{max(flops) / 1e9:.3g} GFLOP a pass{beside}"
@@ -230,12 +257,13 @@ def _count_measures(
     networks: dict[str, Network],
     tasks: dict[str, Task],
     per_sample: float | None,
+    assumed: float,
     found: Estimate,
 ) -> None:
     cheap = sum(count for _, count, epochs in plan.measures if not epochs)
     samples = sum(_count_samples(task, view) for task in tasks.values() for view in plan.views)
     for name in plan.ranked:
-        usual = MEASURE_SECONDS_PER_SAMPLE * (1 + networks[name].dimension / 1024)
+        usual = assumed * (1 + networks[name].dimension / 1024)
         _add(found.cpu_seconds, "measures of features", samples * cheap * (per_sample or usual))
 
 
@@ -298,17 +326,18 @@ def estimate_ranking(
     sizes: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     gpu: bool,
     cores: int,
+    pace: float = 1.0,
 ) -> tuple[float, dict[str, float]]:
     """Return the seconds that a forward pass of all checkpoints over the images takes, and MB of each's weights.
 
-    ``checkpoints``: name -> definition. ``sizes``: operations and MB of those that no table has. Without an earlier
-    run below ``root`` to go by, speeds are the defaults.
+    ``checkpoints``: name -> definition. ``sizes``: operations and MB of those that no table has. ``pace``: that of a
+    core, as :func:`find_pace` gives it.
     """
     root = Path(root)
     networks = {name: look_up_network(root, name, given, {}) for name, given in checkpoints.items()}
     for name, (flops, megabytes) in sizes.items():
         networks[name] = replace(networks[name], flops=flops, megabytes=megabytes)
-    speed = GPU_SPEED if gpu else CPU_SPEED * cores
+    speed = GPU_SPEED if gpu else CPU_SPEED * pace * cores
     seconds = images * sum(network.flops for network in networks.values()) / speed
     return seconds, {name: network.megabytes for name, network in networks.items()}
 
@@ -335,14 +364,15 @@ def format_estimate(found: Estimate) -> str:
 
 @dataclass(frozen=True)
 class _Machine:
-    """Operations a second; seconds that a step of training takes beside them; and whether a detector's images do too.
+    """Operations a second; seconds that a step of training takes beside them; and by what to multiply those of
+    a detector's images.
 
     A measured speed has all of these in it; how long a GPU takes for an image beside its arithmetic is not known.
     """
 
     speed: float
     step: float = 0.0
-    beside: bool = False
+    beside: float = 0.0
 
     def train(self, steps: float, batch: int, work: Work) -> float:
         image = PASSES_OF_A_STEP * work.train_flops / self.speed + self.beside * work.train_seconds
@@ -355,26 +385,10 @@ class _Machine:
         return images * flops / self.speed
 
 
-def _assume_machine(*, gpu: bool) -> _Machine:
-    return _Machine(GPU_SPEED if gpu else CPU_SPEED, STEP_SECONDS, beside=not gpu)
-
-
-def _find_machine(
-    folder: Path,
-    plan: Plan,
-    work: dict[tuple[str, str], Work],
-    tasks: dict[str, Task],
-    notes: list[str],
-) -> _Machine:
-    """Return the speed that earlier fine-tuning in a ``folder`` showed, with all that a step takes in it, or the usual one."""
-    kind = "GPU" if plan.gpu else "core"
-    speed = _measure_speed(folder, plan, work, tasks)
-    if speed is None:
-        usual = _assume_machine(gpu=plan.gpu)
-        notes.append(f"speed assumed, not measured: {usual.speed / 1e9:,.0f} GFLOP/s per {kind}")
-        return usual
-    notes.append(f"speed of earlier fine-tuning: {speed / 1e9:,.1f} GFLOP/s per {kind}")
-    return _Machine(speed)
+def _assume_machine(pace: float, *, gpu: bool) -> _Machine:
+    if gpu:
+        return _Machine(GPU_SPEED, STEP_SECONDS)
+    return _Machine(CPU_SPEED * pace, STEP_SECONDS / pace, 1 / pace)
 
 
 def _add(table: dict[str, float], name: str, value: float) -> None:

@@ -15,7 +15,7 @@ from ckptrank.files import caches
 from ckptrank.files.atomic import read_json
 from ckptrank.text import counted, listed, roughly
 from ckptrank.workflow.counted_networks import count_networks
-from ckptrank.workflow.estimate import estimate_ranking
+from ckptrank.workflow.estimate import estimate_ranking, find_pace
 from ckptrank.workflow.new import (
     add_checkpoints_argument,
     describe_step,
@@ -155,8 +155,9 @@ def describe_plan(
     """Return what is to be fetched, and how long the run is likely to take."""
     gpu = shutil.which("nvidia-smi") is not None
     sizes = count_networks(folder, checkpoints)
+    pace = 1.0 if gpu else find_pace()
     seconds, megabytes = estimate_ranking(
-        folder, checkpoints, images, sizes=sizes, gpu=gpu, cores=cores
+        folder, checkpoints, images, sizes=sizes, gpu=gpu, cores=cores, pace=pace
     )
     total = sum(megabytes[name] for name in missing)
     size = f"about {total / 1e3:.1f} GB" if total >= 1000 else f"about {total:.0f} MB"

@@ -49,7 +49,7 @@ READ = {("data", "matplotlib"), ("data", "sklearn"), ("data", "gdown")}
 # The same of the extras; executors are found by Snakemake, and what a job needs to run a network is torch's.
 READ_BY_EXTRA = {
     "torch": set(),
-    "workflow": {"matplotlib", "sklearn", "gdown", "snakemake_executor_plugin_slurm"},
+    "workflow": {"matplotlib", "gdown", "snakemake_executor_plugin_slurm"},
     "report": set(),
 }
 NOT_IN_EXTRA = {

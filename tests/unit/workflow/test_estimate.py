@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from ckptrank.finetune import trial
 from ckptrank.networks.defaults import BATCH_SIZE
 from ckptrank.tasks.builtin import TASKS
 from ckptrank.workflow.detector_costs import SECONDS, count_work
@@ -14,6 +15,7 @@ from ckptrank.workflow.estimate import (
     STEP_SECONDS,
     Plan,
     estimate,
+    find_pace,
     format_estimate,
 )
 from ckptrank.workflow.known_sizes import BUILTIN_TASKS, USUAL_BUILTIN_GFLOPS
@@ -119,6 +121,27 @@ def test_what_earlier_runs_measured_counts_for_the_same_kind_of_device(tmp_path)
     assert found.cpu_seconds["measures of features"] == pytest.approx(3 * 2.04)
     assert any("earlier fine-tuning" in note for note in found.notes)
     assert any("assumed" in note for note in estimate(make_plan(gpu=True), tmp_path).notes)
+
+
+def test_a_faster_core_does_what_processors_do_in_less_time(tmp_path):
+    for plan in (make_plan(gpu=False, local=True), make_detection(local=True)):
+        usual, faster = (estimate(plan, tmp_path, pace).cpu_seconds for pace in (None, 2.0))
+        assert {stage: 2 * seconds for stage, seconds in faster.items()} == pytest.approx(usual)
+    text = format_estimate(estimate(make_plan(gpu=False), tmp_path, 2.0))
+    assert "speed by a trial of half a second: 120 GFLOP/s per core" in text
+
+
+def test_a_core_says_nothing_of_a_gpu_or_of_a_cluster_that_starts_jobs(tmp_path):
+    usual, faster = (estimate(make_plan(), tmp_path, pace) for pace in (None, 2.0))
+    assert faster.gpu_seconds == usual.gpu_seconds
+    assert faster.cpu_seconds["starting jobs"] == usual.cpu_seconds["starting jobs"]
+    assert "speed assumed, not measured: 30,000 GFLOP/s per GPU" in format_estimate(faster)
+
+
+def test_the_pace_is_that_of_the_step_on_which_the_defaults_rest(monkeypatch):
+    step = 3 * trial.BATCH * USUAL_BUILTIN_GFLOPS * 1e9 / CPU_SPEED + STEP_SECONDS
+    monkeypatch.setattr(trial, "time_step", lambda: step / 3)
+    assert find_pace() == pytest.approx(3)
 
 
 def test_cards_that_are_there_replace_the_tables(tmp_path):
