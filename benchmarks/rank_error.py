@@ -125,6 +125,7 @@ if __name__ == "__main__":
         others = read_benchmark()
         others = others[~others["benchmark"].isin(folders)]
         pairs = pd.concat([others, *(pairs for pairs, _ in found)], ignore_index=True)
+        pairs = pairs.sort_values(["benchmark", "task", "checkpoint"], ignore_index=True)
         write_frames({"benchmark": str(TABLE)}, {"benchmark": pairs.round(6)}, RANK)
     voters = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["rank"]["measures"]
     print(learn_error(read_benchmark(), voters))

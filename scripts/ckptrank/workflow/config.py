@@ -198,7 +198,7 @@ def _check_references(config: dict) -> list[str]:
             "list it under `unranked`"
             for checkpoint in scratch
         ]
-    faults += _check_comparable(config)
+    faults += _check_comparable(config) + _check_grid(config)
     for name, definition in config["checkpoints"].items():
         if definition["source"] != "builtin":
             continue
@@ -235,6 +235,24 @@ def _check_references(config: dict) -> list[str]:
             f"evaluation.recommend: {evaluation['recommend']!r} is not in select.measures"
         )
     return faults
+
+
+def _check_grid(config: dict) -> list[str]:
+    """Find groups of N-LEEP's grid that hold what no selected group has, of which there is no ground truth."""
+
+    def members(group: str) -> set[str]:
+        parts = config["groups"].get(group, {}).get("union", [group])
+        return {
+            name for part in parts for name in config["groups"].get(part, {}).get("checkpoints", [])
+        }
+
+    selected = set().union(*map(members, config["select"]["groups"]))
+    return [
+        f"nleep_grid.groups: {group} has {absent[0]!r}, which no group of `select.groups` has; "
+        f"select {group}, or leave it out here"
+        for group in config["nleep_grid"]["groups"]
+        if (absent := sorted(members(group) - selected))
+    ]
 
 
 def _check_comparable(config: dict) -> list[str]:

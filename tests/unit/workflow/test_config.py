@@ -109,6 +109,26 @@ def test_a_fault_is_named_with_its_place(config, change, words):
     assert all(word in message for word in words), message
 
 
+@pytest.mark.parametrize(
+    ("selected", "grid", "sound"),
+    [
+        (["I", "II"], ["I", "II"], True),
+        (["I+II+III"], ["II"], True),  # a union has all of its parts
+        (["I", "II"], ["I+II+III"], False),
+        (["II"], ["I"], False),
+    ],
+)
+def test_the_grid_of_n_leep_takes_checkpoints_that_are_tuned(config, selected, grid, sound):
+    put("select/groups", selected)(config)
+    put("nleep_grid/groups", grid)(config)
+    if sound:
+        check_config(config, [ROOT / "config.yaml"])
+    else:
+        told = f"nleep_grid.groups: {grid[0]} has "
+        assert told in faults_of(config)
+        assert f"select {grid[0]}, or leave it out here" in faults_of(config)
+
+
 def test_all_faults_are_listed_at_once(config):
     put("select/tasks", ["x"])(config)
     put("measures/nleep/method", "y")(config)
