@@ -73,9 +73,11 @@ def expect_best(scores: np.ndarray, accuracies: np.ndarray, k: int) -> float:
         drawn = min(k - before, len(group))
         if drawn <= 0:
             break
-        ways = comb(len(group), drawn)
-        weights = [comb(place, drawn - 1) / ways for place in range(len(group))]
-        best = float(np.maximum(np.sort(group), best) @ weights)
+        ways = [comb(place, drawn - 1) for place in range(len(group))]
+        highest = np.maximum(np.sort(group), best)
+        # the least that can come of it and what is gained on that, so that the mean of equal ones is their value
+        least = highest[drawn - 1]
+        best = float(least + (highest - least) @ ways / comb(len(group), drawn))
         before += drawn
     return best
 
