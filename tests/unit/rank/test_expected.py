@@ -148,7 +148,25 @@ def test_networks_unlike_each_other_are_warned_of():
     assert warn_of_differences({"a": card(224, 512), "b": card(256, 2048), "c": {}}) == []
     warnings = warn_of_differences({"a": card(32, 64), "b": card(96, 1280)})
     assert "of 32 and of 96 pixels" in warnings[0]
+    assert warnings[0].endswith("Before you decide fine-tune b too, the first of 96 pixels.")
     assert "of 64 to 1,280 features" in warnings[1]
+
+
+def test_the_first_network_of_another_size_is_named_by_its_title():
+    sizes = {"a": 96, "b": 112, "c": 32, "d": 28}
+    cards = {
+        name: {"preprocessing": {"size": size}, "dimension": 64, "title": f"Net {name}"}
+        for name, size in sizes.items()
+    }
+    assert warn_of_differences(cards) == [
+        "Networks of 28 and of 112 pixels are compared: their scores compare less well than the intervals say. "
+        "Before you decide fine-tune Net c too, the first of 32 pixels."
+    ]
+    between = {
+        name: cards[name] | {"preprocessing": {"size": size}}
+        for name, size in zip("abc", (64, 100, 40), strict=True)
+    }
+    assert warn_of_differences(between)[0].endswith("Fine-tune one of each before you decide.")
 
 
 # As in a trial on photographs of hand signs: small networks of CIFAR-10 at 32 pixels, those of ImageNet at 96.
