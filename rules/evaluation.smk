@@ -35,6 +35,7 @@ rule collect:
         pooled=plan.pooled,
         ordered=plan.ordered_tasks,
         consensus=config["evaluation"]["consensus"],
+        accuracy=config["evaluation"]["accuracy"],
         protocol=config["protocol"],
         code=digest_code("ckptrank.evaluation.collect"),
     script:

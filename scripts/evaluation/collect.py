@@ -14,6 +14,7 @@ with run_job(snakemake):
         groups=params.groups,
         task_titles=params.task_titles,
         task_sources=params.task_sources,
+        accuracy=params.accuracy,
     )
     scored = collect_scored(
         given.scores,

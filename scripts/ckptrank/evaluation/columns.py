@@ -115,7 +115,7 @@ _GROUND_TRUTH = {
     "steps": number("steps", "of the best run"),
     "repeats": number("count", "further runs of the best setting under other seeds"),
     "repeat_accuracies": text("their test accuracies (fractions), joined by `;`"),
-    "noise_sd": number("fraction", "standard deviation of the best run and its repeats"),
+    "noise_sd": number("fraction", "standard deviation of the accuracy between seeds"),
     "seconds": number("s", "of all runs of the pair"),
 }
 _SCORES = {
@@ -245,7 +245,10 @@ BENCHMARK = {
         "a pair, fine-tuned",
         ("checkpoint", "task"),
         _in_folders("ground_truth", "evaluation"),
-        _GROUND_TRUTH,
+        {
+            **_GROUND_TRUTH,
+            "runs": number("count", "that the accuracy is the mean of, see `evaluation.accuracy`"),
+        },
         needed=("checkpoint", "task", "status", "accuracy"),
     ),
     "scores": Table(

@@ -14,25 +14,34 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Series:
-    """A measure's number on each task (T,), and in each resample (B, T)."""
+    """A measure's number on each task (T,), and in each resample (B, T); which checkpoints it has ``scored`` (T, N)."""
 
     values: np.ndarray
     draws: np.ndarray
+    scored: np.ndarray | None = None
 
     def __sub__(self, other: "Series") -> "Series":
         return Series(self.values - other.values, self.draws - other.draws)
 
 
 def compare_series(
-    series: Mapping[str, Series], get_interval: Callable[[np.ndarray], tuple[float, float]]
+    series: Mapping[str, Series],
+    get_interval: Callable[[np.ndarray], tuple[float, float]],
+    judge: Callable[[str, np.ndarray], Series] | None = None,
 ) -> list[dict]:
     """Return a row per pair of measures that have numbers on the same tasks, the better one first.
 
-    ``get_interval``: from differences (B, T) to the interval of their mean over the tasks.
+    ``get_interval``: from differences (B, T) to the interval of their mean over the tasks. ``judge``: from a measure's
+    name and which checkpoints count (T, N) to its series on these: where one has no score for some (LEEP without a
+    head), both are judged on those that both have scored.
     """
     rows = []
     for first, second in combinations(series, 2):
-        gap = series[first] - series[second]
+        one, other = series[first], series[second]
+        if judge is not None and (one.scored != other.scored).any():
+            both = one.scored & other.scored
+            one, other = judge(first, both), judge(second, both)
+        gap = one - other
         known = np.isfinite(gap.values)
         if not known.any():
             continue

@@ -19,7 +19,7 @@ variance; Owen 2007, "The pigeonhole bootstrap"). Noise that tasks share counts 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -161,11 +161,12 @@ def evaluate(
         resamples = Resamples.draw(*truth.shape, bootstrap, generator)
         order = pd.MultiIndex.from_product([names, tasks, members])
         ordered = here.set_index(["measure", "task", "checkpoint"]).loc[order]
+        by_measure = dict(iter(ordered.groupby(level=0, sort=False)))
+        seeds = {name: seed_from(seed, name, group) for name in by_measure}
+        judge = _Judge(by_measure, truth, references, resamples, noise, seeds)
         compared = {}
-        for name, of_measure in ordered.groupby(level=0, sort=False):
-            per_task, means, compared[name] = _compare(
-                of_measure, truth, references, resamples, noise, seed_from(seed, name, group)
-            )
+        for name in by_measure:
+            per_task, means, compared[name] = judge(name)
             metrics += [
                 {"group": group, "task": row["task"], "measure": name} | row for row in per_task
             ]
@@ -176,7 +177,7 @@ def evaluate(
                 row = _average_family(series, inside, resamples)
                 by_family.append({"group": group, "family": family, "measure": name} | row)
         if bootstrap:
-            pairs = compare_series(compared, resamples.get_interval)
+            pairs = compare_series(compared, resamples.get_interval, judge.on)
             comparisons += [{"group": group} | row for row in pairs]
     pool_free = rows[~rows["method"].map(is_pooled)]
     return Evaluation(
@@ -217,6 +218,35 @@ class Resamples:
         return float(low), float(high)
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """Judges the measures of a group, given by their ``rows``; the other fields are as :func:`_compare` takes them."""
+
+    rows: Mapping[str, pd.DataFrame]
+    truth: pd.DataFrame
+    references: np.ndarray | None
+    resamples: Resamples
+    noise: pd.Series
+    seeds: Mapping[str, int]
+    _known: dict[tuple[str, bytes], Series] = field(default_factory=dict)
+
+    def __call__(
+        self, name: str, counted: np.ndarray | None = None
+    ) -> tuple[list[dict], list[dict], Series]:
+        """Return what :func:`_compare` does, over the checkpoints that are ``counted`` (T, N) if that is given."""
+        truth = self.truth if counted is None else self.truth.where(counted.T)
+        return _compare(
+            self.rows[name], truth, self.references, self.resamples, self.noise, self.seeds[name]
+        )
+
+    def on(self, name: str, counted: np.ndarray) -> Series:
+        """Return a measure's taus over the checkpoints that are ``counted`` (T, N)."""
+        key = name, counted.tobytes()
+        if key not in self._known:
+            self._known[key] = self(name, counted)[2]
+        return self._known[key]
+
+
 def _compare(
     rows: pd.DataFrame,
     truth: pd.DataFrame,
@@ -233,10 +263,10 @@ def _compare(
     by_task = (len(truth.columns), len(truth))
     all_scores = rows["score"].to_numpy().reshape(by_task)
     undefined = (rows["status"] == "not_applicable").to_numpy().reshape(by_task)
+    all_scored = np.isfinite(all_scores) & np.isfinite(truth.to_numpy().T)
     per_task, drawn = [], []
     for number, task in enumerate(truth):
-        accuracies = truth[task].to_numpy()
-        scored = np.isfinite(all_scores[number]) & np.isfinite(accuracies)
+        accuracies, scored = truth[task].to_numpy(), all_scored[number]
         keep = find_compared(accuracies, undefined[number])
         scores, accuracies = all_scores[number, keep], accuracies[keep]
         counts = resamples.checkpoints[:, keep]
@@ -283,6 +313,7 @@ def _compare(
     kendall = Series(
         np.array([100 * row["kendall"] for row in per_task]),
         np.stack([100 * draws["kendall"] for draws in drawn], axis=1),
+        all_scored,
     )
     return per_task, [row | left_out for row in summary], kendall
 

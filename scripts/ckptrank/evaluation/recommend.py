@@ -27,8 +27,18 @@ def rank_interval(accuracies: pd.Series, name: str, noise: float) -> tuple[int, 
 
 
 def pooled_noise(truth: pd.DataFrame) -> float:
-    """Return the pooled standard deviation between seeds of the given rows; NaN without repeats."""
+    """Return the pooled standard deviation of the given rows' accuracies between seeds; NaN without repeats."""
     return float((truth["noise_sd"].dropna() ** 2).mean() ** 0.5)
+
+
+def say_accuracy(truth: pd.DataFrame) -> str:
+    """Say of what the accuracies of the ground truth are: of a sweep's best run, or of the mean of several."""
+    runs = truth["runs"].max() if "runs" in truth else 1
+    return (
+        f"mean test accuracy of {runs:.0f} runs at the best setting"
+        if runs > 1
+        else "best test accuracy"
+    )
 
 
 def rank_all(frames: Frames, measure: str, task: str, group: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from ckptrank.evaluation.collect import (
     name_scored,
 )
 from ckptrank.evaluation.columns import RANK
+from ckptrank.evaluation.recommend import say_accuracy
 from ckptrank.evaluation.tables import make_frame, write_frames
 from ckptrank.files.atomic import write_json
 from ckptrank.measures.registry import METHODS
@@ -59,6 +60,30 @@ def test_ground_truth_lists_its_repeats(tmp_path):
     table = collect_ground_truth([tmp_path / "a.json", tmp_path / "b.json"])
     assert table["repeats"].tolist() == [2, 0]
     assert table["repeat_accuracies"].tolist() == ["0.25;0.75", ""]
+
+
+def test_the_accuracy_may_be_the_mean_of_the_best_run_and_its_repeats(tmp_path):
+    pair = {"checkpoint": "a", "task": "t", "status": "ok", "reason": "", "accuracy": 0.6}
+    interval = {"accuracy_low": 0.5, "accuracy_high": 0.95}
+    write_json(
+        tmp_path / "a.json",
+        {**pair, **interval, "repeat_accuracies": [0.75, 0.75], "noise_sd": 0.3},
+    )
+    write_json(tmp_path / "b.json", pair)
+    write_json(tmp_path / "c.json", {**pair, "status": "failed", "accuracy": None})
+    files = [tmp_path / f"{name}.json" for name in "abc"]
+    table = collect_ground_truth(files, "mean")
+    assert table["accuracy"].tolist()[:2] == pytest.approx([0.7, 0.6])
+    assert table["runs"].tolist() == [3, 1, 1]
+    # the mean of three has the spread of one over the root of three; its interval moves with it, up to 1
+    assert table.loc[0, ["noise_sd", "accuracy_low", "accuracy_high"]].tolist() == pytest.approx(
+        [0.3 / 3**0.5, 0.6, 1.0]
+    )
+    best = collect_ground_truth(files)
+    assert best["accuracy"].tolist()[0] == 0.6
+    assert best["runs"].tolist() == [1, 1, 1]
+    assert say_accuracy(best) == "best test accuracy"
+    assert say_accuracy(table) == "mean test accuracy of 3 runs at the best setting"
 
 
 def test_every_measure_of_a_job_becomes_a_row(tmp_path):

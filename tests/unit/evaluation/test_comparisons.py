@@ -35,6 +35,27 @@ def test_only_tasks_that_both_know_count():
     assert compare_series({"a": a, "b": nothing}, get_interval) == []
 
 
+def test_measures_with_unlike_gaps_are_judged_on_what_both_have_scored():
+    every = np.array([[True, True, True]])
+    a = Series(np.array([60.0]), np.array([[60.0]]), every)
+    b = Series(np.array([50.0]), np.array([[50.0]]), every)
+    gaps = Series(np.array([90.0]), np.array([[90.0]]), np.array([[True, False, True]]))
+    asked = []
+
+    def judge(name, counted):
+        asked.append((name, counted.tolist()))
+        return Series(np.array([{"a": 80.0, "b": 30.0, "gaps": 90.0}[name]]), np.array([[0.0]]))
+
+    rows = compare_series({"a": a, "b": b, "gaps": gaps}, get_interval, judge)
+    assert [(row["better"], row["worse"], row["difference"]) for row in rows] == [
+        ("a", "b", 10),
+        ("gaps", "a", 10),
+        ("gaps", "b", 60),
+    ]
+    both = [[True, False, True]]
+    assert asked == [("a", both), ("gaps", both), ("b", both), ("gaps", both)]
+
+
 @pytest.mark.parametrize(
     ("apart", "ties"),
     [

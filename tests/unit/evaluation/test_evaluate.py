@@ -71,6 +71,26 @@ def set_status(frame: pd.DataFrame, status: str, **where: str) -> None:
     frame.loc[chosen, "score" if "score" in frame else "accuracy"] = np.nan
 
 
+def test_a_measure_with_gaps_is_compared_on_the_checkpoints_that_both_have_scored():
+    arguments = make()
+    scores = arguments["scores"]
+    # `bad` orders f and e falsely; were the whole group counted, its tau would be another
+    flipped = (scores["measure"] == "bad") & scores["checkpoint"].isin(["e", "f"])
+    scores.loc[flipped, "score"] *= -100
+    for checkpoint in ("a", "b"):
+        set_status(scores, "not_applicable", measure="good", checkpoint=checkpoint)
+    rows = evaluate(**arguments).comparisons
+    row = get(rows, group="all", better="good", worse="bad")
+    taus = []
+    for task in TASKS:
+        given = scores[(scores["task"] == task) & scores["checkpoint"].isin(["c", "d", "e", "f"])]
+        wide = given.pivot(index="checkpoint", columns="measure", values="score")
+        taus.append(100 * stats.kendalltau(wide["bad"], wide["good"]).statistic)
+    assert row["difference"] == pytest.approx(100 - np.mean(taus))
+    whole = get(evaluate(**make()).comparisons, group="all", better="good", worse="bad")
+    assert whole["difference"] == pytest.approx(200)
+
+
 def get(frame: pd.DataFrame, **where: str) -> pd.Series:
     for column, value in where.items():
         frame = frame[frame[column] == value]

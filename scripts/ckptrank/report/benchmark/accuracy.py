@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ckptrank.evaluation.recommend import say_accuracy
 from ckptrank.evaluation.tables import in_group, read_frame, titles
 from ckptrank.files.atomic import write_text
 from ckptrank.published.tasks import read_tasks
@@ -42,8 +43,8 @@ def write(given: Mapping, made: Mapping, params: Mapping, origin: Origin) -> Non
         made["svg"],
         made["pdf"],
         title=f"Fine-tuned accuracies: {params['title']} ({group})",
-        caption="Best test accuracy of the sweep, less the mean over the checkpoints shown. "
-        "Whiskers: one standard deviation between seeds.",
+        caption=f"{say_accuracy(frames[0]).capitalize()} of the sweep, less the mean over the checkpoints shown. "
+        "Whiskers: its standard deviation between seeds.",
         alternative="A panel of bars per task, a bar per checkpoint; the table beside it has the numbers.",
         made_from=origin.made_from,
     )

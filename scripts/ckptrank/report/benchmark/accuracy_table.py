@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from ckptrank.evaluation.recommend import say_accuracy
 from ckptrank.evaluation.tables import in_group, in_stages, titles
 from ckptrank.report.kit import theme
 from ckptrank.report.kit.tables import Cell, Column, Row, Table, mark_best
@@ -40,7 +41,7 @@ def render_accuracy_table(
         rows.append(
             Row((name, *cells, Cell(mean), *about), section=checkpoint.kind, contests=contests)
         )
-    names = titles(tasks, "task")
+    names, judged = titles(tasks, "task"), say_accuracy(ground_truth)
     columns = (
         Column("checkpoint", "Checkpoint", numeric=False),
         *(
@@ -49,7 +50,7 @@ def render_accuracy_table(
                 names[task],
                 show=one_decimal,
                 contest="accuracy",
-                help="Best test accuracy of the sweep, %",
+                help=f"{judged.capitalize()} of the sweep, %",
             )
             for task in tasks["task"]
         ),
@@ -66,9 +67,9 @@ def render_accuracy_table(
             columns=columns,
             rows=tuple(rows),
             caption=(
-                "The ground truth: best test accuracy of each checkpoint after fine-tuning all of its "
-                "weights, over the sweep of learning rates and step budgets, in percent. ± is the "
-                "standard deviation over the best run and its repeats under other seeds. "
+                f"The ground truth: {judged} of each checkpoint after fine-tuning all of its "
+                "weights, over the sweep of learning rates and step budgets, in percent. ± is its "
+                "standard deviation between seeds, by repeats of the best setting. "
                 + _say_chosen(ground_truth, names)
                 + "Best in bold, second best underlined."
             ),

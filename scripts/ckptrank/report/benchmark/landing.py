@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ckptrank.evaluation.columns import COMPARISONS
-from ckptrank.evaluation.recommend import NOT_MEASURES, pooled_noise, recommend
+from ckptrank.evaluation.recommend import NOT_MEASURES, pooled_noise, recommend, say_accuracy
 from ckptrank.evaluation.tables import Frames, ranked_checkpoints, read_table, titles
 from ckptrank.files.atomic import read_json, write_text
 from ckptrank.report.benchmark.findings import count_verdicts, list_verdicts, read_findings
@@ -184,10 +184,10 @@ def _protocol(frames: Frames, measure: str, group: str) -> list[tuple[str, str]]
     return [
         ("Pool", f"group {group}: {counted(len(members), 'checkpoint')}, each on {listed(names)}"),
         ("What a score may see", _seen(frames, facts)),
-        ("Ground truth", f"best test accuracy after fine-tuning all weights, {sweep}"),
+        ("Ground truth", f"{say_accuracy(truth)} after fine-tuning all weights, {sweep}"),
         (
             "Its noise",
-            f"{fixed(100 * noise)} percentage points (standard deviation between seeds)"
+            f"{fixed(100 * noise)} percentage points (standard deviation of an accuracy between seeds)"
             if not math.isnan(noise)
             else "not measured: no fine-tuning was repeated",
         ),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ckptrank.evaluation.recommend import pooled_noise
+from ckptrank.evaluation.recommend import pooled_noise, say_accuracy
 from ckptrank.evaluation.tables import Frames, titles
 from ckptrank.files.atomic import write_json, write_text
 from ckptrank.report.benchmark.run import read_run
@@ -66,8 +66,8 @@ def _noise_table(frames: Frames) -> Table:
         Column("ratio", "Spread / noise", show=one_decimal),
     )
     caption = (
-        "Spread is the standard deviation of the accuracy over checkpoints, noise that over seeds of "
-        "the same setting (pooled over checkpoints). Where the two come close, no order of the "
+        "Spread is the standard deviation of the accuracy over checkpoints, noise that between seeds of "
+        f"the same setting (pooled over checkpoints; the accuracy is the {say_accuracy(frames.ground_truth)}). Where the two come close, no order of the "
         "checkpoints can be trusted."
     )
     return Table("noise", "The ground truth's own noise", columns, tuple(rows), caption)
