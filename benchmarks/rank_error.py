@@ -50,6 +50,9 @@ def collect(name: str, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     wide = scores.pivot(index=["task", "checkpoint"], columns="measure", values="score")
     truth = frames["ground_truth"].set_index(["task", "checkpoint"])["accuracy"].dropna()
     single = frames["tasks"].loc[~frames["tasks"]["multi_label"], "task"]
+    # a few-shot version (`objects-20`) has the images of another task, and would judge what was learnt on them
+    base = single.str.replace(r"-\d+$", "", regex=True)
+    single = single[(base == single) | ~base.isin(set(single))]
     pairs = wide.join(truth, how="inner").reset_index().assign(benchmark=name)
     pairs = pairs[pairs["task"].isin(single)].reindex(columns=RANK["benchmark"].names)
     return pairs, frames["checkpoints"].set_index("checkpoint")[["forward_gflops", "parameters"]]

@@ -38,6 +38,7 @@ SHOWN = {
     "knn": ("k-NN", "#E69F00", "P"),
     "gbc": ("GBC", "#56B4E9", "X"),
 }
+PARAMETERS = {"h_score": {"shrinkage": "ledoit_wolf"}}  # as config.yaml has them
 RESAMPLES = 2000
 
 
@@ -52,9 +53,9 @@ def score(file: Path, task: str, per_class: int | None) -> dict[str, float]:
             protocol=Protocol("paper", per_class),
             held_out=on_test,
         )
-        given = {}
+        given = dict(PARAMETERS.get(name, {}))
         if on_test:
-            given = {key: inputs[key] for key in ("eval_features", "eval_labels")}
+            given |= {key: inputs[key] for key in ("eval_features", "eval_labels")}
             given |= {"epochs": "converged"}
         try:
             value = getattr(measures, name)(inputs["features"], inputs["labels"], **given)

@@ -19,6 +19,7 @@ from run_tables import (
     with_interval,
     write_table,
 )
+from scipy import stats
 
 from ckptrank.evaluation.comparisons import smallest_difference
 from ckptrank.text import DASH, fixed
@@ -29,6 +30,11 @@ UNION = "I+II+III"
 # Those that most papers on the subject compare.
 BEST_KNOWN = (
     "linear_converged", "leep", "nleep", "nce", "logme", "h_score", "lfc", "transrate", "gbc", "parc",
+)  # fmt: skip
+CONTROL = "leave_one_task_out"
+WELL_PLACED = (
+    "finetune_5_epochs", "generalisation_normalised", "sfda", "etran", "ncti", "h_score", "linear_converged",
+    "consensus", "logme", "nleep", "lfc",
 )  # fmt: skip
 
 
@@ -92,6 +98,49 @@ def count_told_apart(frames: Mapping[str, pd.DataFrame]) -> str:
     return write_table(head, rows)
 
 
+def compare_with_control(frames: Mapping[str, pd.DataFrame]) -> str:
+    """How far measures are ahead of the control that knows the other tasks, in every group, both resampled together."""
+    titles = frames["measures"].set_index("measure")["title"]
+    pairs = frames["comparisons"]
+    groups = list(pairs["group"].unique())
+    ahead = {}
+    for row in pairs[(pairs["better"] == CONTROL) | (pairs["worse"] == CONTROL)].itertuples():
+        if row.worse == CONTROL:
+            ahead[row.better, row.group] = {
+                "mean": row.difference,
+                "low": row.low,
+                "high": row.high,
+            }
+        else:
+            ahead[row.worse, row.group] = {"mean": -row.difference, "low": -row.high, "high": -row.low}  # fmt: skip
+    rows = [
+        [titles[name], *(with_interval(ahead.get((name, group))) for group in groups)]
+        for name in WELL_PLACED
+    ]
+    return write_table(["measure", *groups], rows)
+
+
+def compare_intervals(frames: Mapping[str, pd.DataFrame]) -> str:
+    """Tau in the union with its interval over tasks and checkpoints, and over the tasks alone (Student's t)."""
+    titles = frames["measures"].set_index("measure")["title"]
+    summary = frames["summary"]
+    summary = summary[(summary["group"] == UNION) & (summary["metric"] == "kendall")]
+    summary = summary.set_index("measure")
+    taus = frames["metrics"][frames["metrics"]["group"] == UNION]
+    taus = 100 * taus.pivot(index="task", columns="measure", values="kendall")
+    control, rows = taus[CONTROL], []
+    for name in WELL_PLACED:
+        alone, lead = (_estimate_mean(values) for values in (taus[name], taus[name] - control))
+        rows.append([titles[name], *map(with_interval, (summary.loc[name], alone, lead))])
+    head = ["measure", "tasks and checkpoints", "tasks alone", "ahead of the control, tasks alone"]
+    return write_table(head, rows)
+
+
+def _estimate_mean(values: pd.Series) -> dict[str, float]:
+    found = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    return {"mean": values.mean(), "low": found.low, "high": found.high}
+
+
 def list_ways(path: Path) -> str:
     frame = pd.read_csv(path)
     rows = []
@@ -116,7 +165,16 @@ def list_ways(path: Path) -> str:
 
 
 def main(folder: Path) -> None:
-    names = ("summary", "measures", "tasks", "ground_truth", "families", "findings", "comparisons")
+    names = (
+        "metrics",
+        "summary",
+        "measures",
+        "tasks",
+        "ground_truth",
+        "families",
+        "findings",
+        "comparisons",
+    )
     frames = read_tables(folder, names)
     evaluation = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["evaluation"]
     family_of = {task: kind for kind, tasks in evaluation["families"].items() for task in tasks}
@@ -126,6 +184,8 @@ def main(folder: Path) -> None:
         "kinds": rank_by_kind(frames),
         "findings": list_findings(frames),
         "apart": count_told_apart(frames),
+        "control": compare_with_control(frames),
+        "intervals": compare_intervals(frames),
         "ways": list_ways(ROOT / "benchmarks/results/rank_default.csv"),
         "costs": add_up_costs(read_costs(folder)),
     }
