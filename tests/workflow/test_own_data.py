@@ -27,7 +27,7 @@ LAYERS = {"small-resnet-early": "layer2"}
 # Slim's networks at their full width, the classes of their heads, and what the authors' archive is laid out like.
 SLIM = {"mobilenet_v1_025": 1001, "mobilenet_v3_small": 0}
 CONFIG = ("--configfile", "my_run/config.yaml")
-MEASURES = ["lfc", "logme", "leep", "lgc"]
+MEASURES = ["lfc", "logme", "leep", "lgc", "ranking"]
 BROKEN = {
     "unreadable": ({"weights": "junk.pth"}, "not a readable checkpoint|not loaded"),
     "other-hash": ({"weights": "test_resnet.safetensors", "sha256": "0" * 64}, "SHA-256 is"),
@@ -167,6 +167,23 @@ def test_what_is_sound_is_ranked(ran):
         assert 0 < truth.loc[(name, "photos"), "accuracy"] <= 1
 
 
+def test_the_order_that_rank_gave_is_the_order_that_is_judged(ran):
+    scores = read(ran, "evaluation/scores")
+    for task in ("photos", "damaged"):
+        given = read(ran, f"rank/{task}/ranking").set_index("checkpoint")["rank"].dropna()
+        judged = scores[(scores["task"] == task) & (scores["measure"] == "ranking")]
+        judged = judged.set_index("checkpoint")["score"].dropna()
+        assert set(judged.index) == set(given.index) == {*SOUND, *LAYERS, *SLIM}
+        places = judged.rank(ascending=False, method="min")
+        assert (places[given.index] == given).all()
+    metrics = read(ran, "evaluation/metrics").set_index(["measure", "task"])
+    # by hand, of the order that rank wrote
+    given = read(ran, "rank/photos/ranking").set_index("checkpoint")["rank"].dropna()
+    truth = read(ran, "evaluation/ground_truth").set_index(["task", "checkpoint"])["accuracy"]
+    tau = truth["photos"][given.index].corr(-given, method="kendall")
+    assert metrics.loc[("ranking", "photos"), "kendall"] == pytest.approx(tau, nan_ok=True)
+
+
 def test_layers_of_a_network_are_ranked_and_tuned_as_the_parts_that_they_end(ran):
     cards = read(ran, "evaluation/checkpoints").set_index("checkpoint")
     scores = read(ran, "evaluation/scores").set_index(["task", "checkpoint", "measure"])["score"]
@@ -220,7 +237,9 @@ def test_a_broken_checkpoint_is_a_failed_row_with_its_reason_in_every_table(ran,
 @pytest.mark.parametrize("table", ["evaluation/ground_truth", "evaluation/scores"])
 def test_a_task_with_an_unreadable_test_image_fails_alone(ran, table):
     rows = read(ran, table)
-    rows = rows[(rows["task"] == "damaged") & (rows.get("measure", "lfc") != "random")]
+    rows = rows[rows["task"] == "damaged"]
+    if "measure" in rows:  # the order of rank sees training images alone
+        rows = rows[~rows["measure"].isin(["random", "ranking"])]
     rows = rows[~rows.get("checkpoint", pd.Series("", rows.index)).isin(BROKEN)]
     assert len(rows)
     assert (rows["status"] == "failed").all()

@@ -5,6 +5,7 @@ must say that it may.
 """
 
 import argparse
+import logging
 import pickle
 import re
 import zipfile
@@ -23,6 +24,7 @@ from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json
 from ckptrank.networks.weights import State
 
+logger = logging.getLogger("ckptrank")
 # Where training programs put the weights of the network among other things.
 _PLACES = ("state_dict", "model", "model_state", "model_state_dict", "network", "net")
 # What libraries call the weights in a folder, by preference; an index names the files that share them.
@@ -61,7 +63,7 @@ def read_state(path: Path, state_key: str | None = None, *, runs_code: bool = Fa
 
     ``runs_code``: whether TorchScript and exported programs are read too, which runs what is in them.
     ``state_key``: the entry that holds them (``teacher``, dots for nesting); without it one of the
-    customary names is taken. Pickled files are read by ``torch.load(weights_only=True)``, which
+    customary names is taken, and logged where the file holds other weights beside them, say averaged ones. Pickled files are read by ``torch.load(weights_only=True)``, which
     makes tensors and plain values only; ``argparse.Namespace``, which many training programs save
     beside the weights, is let through as a bare container. Raises :class:`PairFault` for anything else.
     """
@@ -85,7 +87,7 @@ def read_state(path: Path, state_key: str | None = None, *, runs_code: bool = Fa
                 raise PairFault(f"{path}: has no entry {state_key!r}; it has {_listing(content)}")
             content = content[key]
     else:
-        content = next((content[key] for key in _PLACES if _is_state(_get(content, key))), content)
+        content = _take_customary(content, path)
     if not _is_state(content):
         raise PairFault(
             f"{path}: holds no state dict; give `state_key`, one of {_listing(content)}"
@@ -184,6 +186,23 @@ def _unsafe_names(path: Path) -> list[str]:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except (RuntimeError, ValueError, OSError):  # only newer files can be asked
         return []
+
+
+def _take_customary(content: object, path: Path) -> object:
+    """Return the entry of a customary name, ``content`` itself where there is none; log what was not taken."""
+    taken = next((key for key in _PLACES if _is_state(_get(content, key))), None)
+    if taken is None or not isinstance(content, dict):
+        return content
+    others = [str(key) for key, value in content.items() if key != taken and _is_state(value)]
+    if others:
+        logger.warning(
+            "%s: took the entry %r, and the file has other weights: %s; say `state_key: %s` to take those",
+            path,
+            taken,
+            ", ".join(others),
+            others[0],
+        )
+    return content[taken]
 
 
 def _get(content: object, key: str) -> object:

@@ -6,8 +6,6 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from ckptrank.files.downloads import cache_folder, torch_cache
-
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
 SECONDS = 4.0
 _IMAGE_MODELS = ("dinov2", "vit", "convnext", "swin", "resnet", "beit")
@@ -24,12 +22,6 @@ def hub_cache() -> Path:
 def has_repository(name: str) -> bool:
     """Whether the hub's cache holds weights of the repository ``owner/name``."""
     return _snapshot(hub_cache() / f"models--{name.replace('/', '--')}") is not None
-
-
-def has_file(stem: str) -> bool:
-    """Whether a cache holds a file ``stem-<hash>.pth``, as torchvision names its weights."""
-    places = [torch_cache(), *(cache_folder() / "downloads").glob("*")]
-    return any(any(place.glob(f"{stem}-*.pth")) for place in places)
 
 
 def list_repositories() -> list[str]:

@@ -1,6 +1,7 @@
 """Which checkpoint to take: by the order where it says something, by cost where it does not."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,11 @@ cost (``benchmarks/rank_error.py``; with 0.05 here 7.2, at 0.56; the task *count
 _TWO_SIDED = 1.96  # standard deviations that hold 95 %
 _FAR_SIZES = 2  # times
 _FAR_WIDTHS = 8
+# Words of an architecture's name, as timm and transformers spell it, that tell a transformer of patches.
+_TRANSFORMERS = frozenset(
+    {"beit", "beitv2", "cait", "crossvit", "deit", "deit3", "dinov2", "dinov3", "eva", "eva02", "flexivit", "hiera",
+     "mvitv2", "pit", "pvt", "siglip", "swin", "swinv2", "tnt", "vit", "volo", "xcit"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,19 @@ def warn_of_differences(cards: Mapping[str, Mapping]) -> list[str]:
             f"Networks of {widths[0]:,} to {widths[1]:,} features are compared: LogME, LFC and the H-score "
             "depend on how many there are."
         )
+    transformers = [name for name, card in cards.items() if _is_transformer(card)]
+    if transformers:
+        compared = "" if len(transformers) == len(cards) else " and other networks"
+        warnings.append(
+            f"Transformers{compared} are compared: how far the measures are off was learnt on convolutional networks "
+            "alone, so that the intervals are less sure than they look."
+        )
     return warnings
+
+
+def _is_transformer(card: Mapping) -> bool:
+    words = re.split(r"[^a-z0-9]+", str(card.get("architecture") or "").lower())
+    return not _TRANSFORMERS.isdisjoint(words)
 
 
 def _are_far(size: int, other: int) -> bool:

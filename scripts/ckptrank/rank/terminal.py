@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ckptrank.rank.words import describe_task, say_by_cost, say_little
+from ckptrank.rank.words import describe_task, say_before, say_costs
 from ckptrank.text import DASH, is_number, one_decimal, short_count, significant
 
 _WIDEST = 44  # characters of a checkpoint's name
@@ -48,17 +48,16 @@ def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> l
     if ranked.empty:
         return ["No checkpoint could be ranked."]
     advice = facts["advice"]
-    take = names[advice["take"]]
+    take, before = names[advice["take"]], say_before(ranked, facts)
     if advice["by_cost"]:
-        said = say_by_cost(ranked, facts, names)
-        return [f"{said['why']}.", f"Take {take}, the cheapest of them ({said['costs']})."]
-    little = say_little(int(ranked["with_first"].astype(bool).sum()) - 1, len(ranked))
-    return [
-        *([f"The scores say little here: {little}."] if little else []),
-        f"Take {take}."
-        if facts["objects"] is None
-        else f"{take} is first by the classes in the images; fine-tune detectors before you choose.",
-    ]
+        answer = f"Take {take}, the cheapest of them ({say_costs(ranked, advice, names)})."
+    elif facts["objects"] is None:
+        answer = f"Take {take}."
+    else:
+        answer = (
+            f"{take} is first by the classes in the images; fine-tune detectors before you choose."
+        )
+    return [before, answer] if before else [answer]
 
 
 def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,34 +22,38 @@ def describe_task(facts: Mapping) -> str:
     )
 
 
-def say_little(ties: int, ranked: int) -> str:
-    """Say that more than half of the others may be as good as the first; empty where they are not."""
-    if ranked < 3 or 2 * ties <= ranked - 1:
-        return ""
-    return f"{ties} of {ranked - 1} others may be as good as the first"
+def say_before(order: pd.DataFrame, facts: Mapping) -> str:
+    """Say what is to be known before any checkpoint is named, whichever is to be taken; empty where the order speaks.
 
-
-def say_by_cost(order: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> dict[str, str]:
-    """Say why another than the first is to be taken: how little tells them apart, and what each costs.
-
-    ``order``: the ranked checkpoints; ``facts``: what is written of the task, with the ``advice``; ``names``:
-    their titles. Returns ``why`` and ``costs``.
+    That the task is near its ceiling; how many are expected to be as good as the first, and how little tells them
+    apart; or that more than half of the others may be. ``order``: the ranked checkpoints; ``facts``: what is written
+    of the task, with the ``advice``.
     """
-    advice, rows = facts["advice"], order.set_index("checkpoint")
-    if advice["probe"] is None:
-        why = "The scores say little here"
-    else:
-        why = (
-            f"The task is near its ceiling: a linear probe alone reaches {percent(advice['probe'])}"
+    advice, ranked = facts["advice"], len(order)
+    # Of images with boxes the probe sees the classes alone, and the ceiling is not the detectors'.
+    near = advice["probe"] is not None and facts["objects"] is None
+    opening = (
+        f"The task is near its ceiling: a linear probe alone reaches {percent(advice['probe'])}, so that differences "
+        "after fine-tuning are small"
+        if near
+        else "The scores say little here"
+    )
+    if advice["as_good"] > 1:
+        images = counted(int(facts["test_samples"]), "test image")
+        return (
+            f"{opening}. {advice['as_good']} of {ranked} checkpoints are expected within "
+            f"{points(advice['largest_gap'])} of the first; the measures are off by as much or more (one standard error: "
+            f"{points(advice['error'])}), and {images} could not show it (± {points(advice['noise'])})."
         )
-    costs = [
-        f"{significant(rows.loc[advice[which], 'forward_gflops'])} GFLOPs an image"
-        for which in ("take", "first")
-    ]
-    images = counted(int(facts["test_samples"]), "test image")
-    return {
-        "why": f"{why}. {advice['as_good']} of {len(rows)} checkpoints are expected within "
-        f"{points(advice['largest_gap'])} of the first; the measures are off by as much or more (one standard error: "
-        f"{points(advice['error'])}), and {images} could not show it (± {points(advice['noise'])})",
-        "costs": f"{costs[0]}; {names[advice['first']]}, the first of the order, {costs[1]}",
-    }
+    ties = int(order["with_first"].astype(bool).sum()) - 1
+    little = f"{ties} of {ranked - 1} others may be as good as the first"
+    if ranked < 3 or 2 * ties <= ranked - 1:
+        return f"{opening}." if near else ""
+    return f"{opening}{'.' if near else ':'} {little}."
+
+
+def say_costs(order: pd.DataFrame, advice: Mapping, names: Mapping[str, str]) -> str:
+    """Say what the checkpoint to take and the first of the order cost; ``names``: their titles."""
+    gflops = order.set_index("checkpoint")["forward_gflops"]
+    take, first = (significant(gflops[advice[which]]) for which in ("take", "first"))
+    return f"{take} GFLOPs an image; {names[advice['first']]}, the first of the order, {first} GFLOPs an image"

@@ -1,5 +1,6 @@
 """Near-duplicates between the splits of a task: test images that look almost like a training image."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ckptrank.tasks.decoding import decode
 from ckptrank.tasks.store import open_task
 from ckptrank.tasks.task import Images, is_array
 
+logger = logging.getLogger("ckptrank")
 SIDE = 16
 """Of the grid whose neighbours are compared: 256 bits an image."""
 NEAR = 16
@@ -24,12 +26,16 @@ EXAMPLES = 3
 
 
 def write_twins(folder: str | Path, output: str | Path) -> None:
-    """Write what :func:`count_twins` finds in a prepared task; nothing found where its images cannot be used."""
+    """Write what :func:`count_twins` finds in a prepared task.
+
+    Where its images cannot be used nothing was looked at, and ``not_looked_at`` says why.
+    """
     try:
         task = open_task(folder)
         found = count_twins(task.images("train"), task.images("test"))
-    except PairFault:
-        found = {"test_looked_at": 0, "test_twins": 0, "examples": []}
+    except PairFault as fault:
+        logger.warning("not looked for near-duplicates: %s", fault)
+        found = {"test_looked_at": 0, "test_twins": 0, "examples": [], "not_looked_at": str(fault)}
     write_json(output, found)
 
 

@@ -8,16 +8,27 @@ from pathlib import Path
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".ckpt", ".tar")
 ASKED = "which"
 """Stands for what no name tells, to be filled in."""
+HEAD = ".head.safetensors"
+"""How the file ends that holds the classifier of the one beside it, and no network."""
+_SHOWN = 10  # names of what was passed over in the terminal
 _HASH = re.compile(r"-[0-9a-f]{8}$")  # as torchvision names its files
 
 Libraries = Mapping[str, Sequence[str]]
 
 
-def find_checkpoints(folder: Path, libraries: Libraries | None = None) -> dict[str, dict]:
-    """Return name -> definition of what weights a folder holds: files, and folders of a library with a config.json.
+class Found(dict[str, dict]):
+    """Name -> definition of the weights in a folder; ``passed_over``: the name of each other file or folder -> why."""
+
+    def __init__(self, passed_over: Mapping[str, str]) -> None:
+        super().__init__()
+        self.passed_over = dict(passed_over)
+
+
+def find_checkpoints(folder: Path, libraries: Libraries | None = None) -> Found:
+    """Return what weights a folder holds: files, and folders of a library with a config.json; print what else lies there.
 
     ``libraries``: ``timm`` and ``torchvision`` -> the names of their networks, those that are installed unless given. A
     network is told by the beginning of the file's name; where nothing tells it, its architecture is :data:`ASKED`.
@@ -26,13 +37,14 @@ def find_checkpoints(folder: Path, libraries: Libraries | None = None) -> dict[s
     if not folder.is_dir():
         raise PairFault(f"{folder}: no such folder")
     places = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    places = [path for path in places if path.name.lower().endswith(SUFFIXES) or _is_saved(path)]
+    passed_over = {path.name: why for path in places if (why := _pass_over(path))}
+    places = [path for path in places if path.name not in passed_over]
     if not places:
         raise PairFault(
             f"{folder}: holds no weights ({', '.join(SUFFIXES)}, or folders with a config.json)"
         )
     known = _list_networks() if libraries is None else libraries
-    found: dict[str, dict] = {}
+    found = Found(passed_over)
     for path in places:
         stem = path.name if path.is_dir() else path.stem.removesuffix(".pth")
         name = re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-._")[:60] or "weights"
@@ -49,6 +61,10 @@ def find_checkpoints(folder: Path, libraries: Libraries | None = None) -> dict[s
             f"{folder}: no name begins with a network of timm or torchvision, say resnet50-mine.pth; name the files so, "
             "or write their entries by hand (docs/own_data.md)"
         )
+    for name, why in [*passed_over.items()][:_SHOWN]:
+        print(f"Mind: passed over {name}: {why}.")
+    if len(passed_over) > _SHOWN:
+        print(f"Mind: passed over {len(passed_over) - _SHOWN} more.")
     return found
 
 
@@ -58,12 +74,17 @@ def is_told(definition: Mapping) -> bool:
 
 
 def fill_in_checkpoints(text: str, found: Mapping[str, dict]) -> str:
-    """Return a starter config with these checkpoints in place of its own; those that are not told as comments."""
+    """Return a starter config with these checkpoints in place of its own; those that are not told, and what was
+    passed over, as comments."""
     told = [name for name, given in found.items() if is_told(given)]
     members = "".join(f"      - {json.dumps(name)}\n" for name in told)
     entries = "".join(
         f"  {'' if name in told else '# '}{json.dumps(name)}: {json.dumps(given)}\n"
         for name, given in found.items()
+    )
+    passed_over = found.passed_over if isinstance(found, Found) else {}
+    entries += "".join(
+        f"  # passed over {json.dumps(name)}: {why}\n" for name, why in passed_over.items()
     )
     words = "  # By the names of the files: look them over, the kind of supervision and the preprocessing too.\n"
     edits = [
@@ -73,6 +94,17 @@ def fill_in_checkpoints(text: str, found: Mapping[str, dict]) -> str:
     for pattern, new in edits:
         text = re.sub(pattern, lambda _match, new=new: new, text, count=1)
     return text
+
+
+def _pass_over(path: Path) -> str:
+    """Say why a file or folder is no checkpoint; empty where it may be one."""
+    if path.is_dir():
+        return "" if _is_saved(path) else "a folder without a config.json"
+    if path.name.lower().endswith(HEAD):
+        return "a head without its network"
+    if path.name.lower().endswith(SUFFIXES):
+        return ""
+    return f"ends in none of {', '.join(SUFFIXES)}"
 
 
 def _is_saved(path: Path) -> bool:

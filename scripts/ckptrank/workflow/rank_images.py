@@ -7,13 +7,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 
 from ckptrank.errors import PairFault
 from ckptrank.files import caches
 from ckptrank.files.atomic import read_json
+from ckptrank.files.downloads import cache_folder, torch_cache
 from ckptrank.text import counted, listed, roughly
+from ckptrank.workflow.config import ConfigError
 from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking, find_pace
 from ckptrank.workflow.new import (
@@ -25,6 +28,7 @@ from ckptrank.workflow.new import (
     write_config,
 )
 from ckptrank.workflow.new_checkpoints import find_checkpoints, is_told
+from ckptrank.workflow.queries import expand_queries
 
 HELP = "rank checkpoints for a folder of images, or annotated ones"
 ROOT = Path(__file__).parents[3]
@@ -86,10 +90,20 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def read_candidates(config: Path) -> dict[str, dict]:
-    """Return name -> definition of the checkpoints that a config ranks."""
+    """Return name -> definition of the checkpoints that a config ranks: of unions, and of what queries of timm find.
+
+    Raises :class:`PairFault` where a query finds nothing.
+    """
     said = yaml.safe_load(config.read_text(encoding="utf-8"))
-    groups = [said["groups"][name] for name in said["select"]["groups"]]
-    names = dict.fromkeys(name for group in groups for name in group["checkpoints"])
+    try:
+        expand_queries(said, config.parent / "resources" / "queries")
+    except ConfigError as error:
+        raise PairFault(f"{config}: {error}") from error
+    groups = said["groups"]
+    parts = [
+        part for name in said["select"]["groups"] for part in groups[name].get("union", [name])
+    ]
+    names = dict.fromkeys(name for part in parts for name in groups[part]["checkpoints"])
     return {name: said["checkpoints"][name] for name in names}
 
 
@@ -104,8 +118,24 @@ def is_here(definition: Mapping, folder: Path, name: str) -> bool:
     if source == "hub":
         return caches.has_repository(definition["repository"])
     if source == "torchvision":
-        return caches.has_file(definition["model"])
-    return "://" not in str(definition.get("weights", ""))
+        return _has_torchvision(definition["model"], definition["weights"])
+    places = (str(definition.get(field, "")) for field in ("weights", "archive"))
+    return not any("://" in place and not place.startswith("file://") for place in places)
+
+
+def _has_torchvision(model: str, weights: str) -> bool:
+    """Whether a cache holds the file of these weights; torchvision is asked for its name where one may be it."""
+    folders = [torch_cache(), *(cache_folder() / "downloads").glob("*")]
+    files = {path.name for folder in folders for path in folder.glob(f"{model}*.pth")}
+    if not files:
+        return False
+    from torchvision import models
+
+    try:
+        url = models.get_model_weights(model)[weights].url
+    except (ValueError, KeyError):  # no such network, no such weights: preparing it says so
+        return False
+    return Path(urlsplit(url).path).name in files
 
 
 def choose_cached(checkpoints: Mapping[str, dict], missing: Sequence[str]) -> dict[str, dict]:

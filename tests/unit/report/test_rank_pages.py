@@ -117,7 +117,53 @@ def test_where_the_order_says_little_the_page_opens_with_it_and_takes_by_cost(
     ].startswith("First of the order")
 
 
+def with_advice(ranking, **advice):
+    said = {**ranking.facts["advice"], **advice}
+    return replace(ranking, facts={**ranking.facts, "advice": said})
+
+
+def lead_of(ranking, folder):
+    lead = page_of(ranking, folder).split('<p class="ck-lead">')[1].split("</p>")[0]
+    return " ".join(lead.split())
+
+
+NEAR = "The task is near its ceiling: a linear probe alone reaches 99.0 %, so that differences after fine-tuning are small. "
+LITTLE = "The scores say little here. "
+SAME = (
+    "3 of 20 checkpoints are expected within 1.2 points of the first; the measures are off by as much or more "
+    "(one standard error: 3.0 points), and 3,669 test images could not show it (± 2.0 points). "
+)
+
+
+@pytest.mark.parametrize(
+    ("advice", "opening"),
+    [
+        ({"probe": 0.99}, NEAR + SAME),
+        ({"probe": 0.99, "as_good": 1}, NEAR),
+        ({}, LITTLE + SAME),
+        ({"as_good": 1}, ""),
+    ],
+)
+def test_the_ceiling_and_who_is_as_good_are_said_first_where_the_first_is_taken(
+    ranking, tmp_path, advice, opening
+):
+    near = with_advice(ranking, by_cost=False, **advice)
+    first = ranking.names()[ranking.ranked["checkpoint"][0]]
+    assert lead_of(near, tmp_path).startswith(f"{opening}Take <strong>{first}</strong>: first of")
+    lines = format_ranking(near.ranked, near.facts).splitlines()
+    expected = [opening.strip()] if opening else []
+    assert lines[1 : 2 + len(expected)] == [*expected, f"Take {first}."]
+
+
+def test_of_boxes_the_ceiling_of_the_classes_is_not_said(ranking, tmp_path):
+    near = with_advice(ranking, probe=0.99, as_good=1)
+    boxes = replace(near, facts={**near.facts, "objects": 9000})
+    assert "ceiling" not in lead_of(boxes, tmp_path)
+    assert "ceiling" not in format_ranking(boxes.ranked, boxes.facts)
+
+
 def test_where_most_may_be_as_good_the_page_opens_with_it(ranking, tmp_path):
+    ranking = with_advice(ranking, as_good=1)
     assert "say little" not in page_of(ranking, tmp_path)
     tied = with_ranked(ranking, with_first=[True] * 12 + [False] * (len(POOL) - 12))
     lead = page_of(tied, tmp_path).split('<p class="ck-lead">')[1].strip()
@@ -243,7 +289,7 @@ def test_the_front_is_what_no_other_beats_in_both():
 
 
 def test_in_the_terminal_no_backbone_is_to_be_taken_without_a_detector(checked):
-    facts = {**checked.facts, "advice": {"take": checked.ranked["checkpoint"][0], "by_cost": False}}
+    facts = checked.facts
     said = [
         format_ranking(checked.ranked, {**facts, "objects": objects, "warnings": []})
         for objects in (None, 9000)

@@ -1,10 +1,15 @@
 """Near-duplicates are found through compression, scale and brightness; other images are not taken for them."""
 
+import json
+import logging
+
 import numpy as np
 from PIL import Image
 
+from ckptrank.errors import PairFault
+from ckptrank.tasks import twins
 from ckptrank.tasks.image_files import ImageFiles
-from ckptrank.tasks.twins import count_twins
+from ckptrank.tasks.twins import count_twins, write_twins
 
 
 def draw(seed, side=64):
@@ -30,3 +35,21 @@ def test_arrays_are_looked_at_too():
     found = count_twins(images[:10], images[9:])
     assert (found["test_looked_at"], found["test_twins"]) == (3, 1)
     assert found["examples"] == ["image 0 and image 9"]
+
+
+def test_a_task_whose_images_cannot_be_used_was_not_looked_at(tmp_path, monkeypatch, caplog):
+    def refuse(folder):
+        raise PairFault(f"{folder}: 4 unreadable test images")
+
+    monkeypatch.setattr(twins, "open_task", refuse)
+    with caplog.at_level(logging.WARNING, "ckptrank"):
+        write_twins("photos", tmp_path / "twins.json")
+    found = json.loads((tmp_path / "twins.json").read_text())
+    assert found["not_looked_at"] == "photos: 4 unreadable test images"
+    assert found["test_looked_at"] == 0
+    assert "not looked for near-duplicates: photos: 4 unreadable" in caplog.text
+
+
+def test_a_task_that_was_looked_at_says_nothing_of_it():
+    images = np.stack([np.asarray(draw(seed)) for seed in range(4)])
+    assert "not_looked_at" not in count_twins(images[:2], images[2:])

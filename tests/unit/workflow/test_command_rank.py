@@ -104,6 +104,66 @@ def test_a_folder_of_weights_is_ranked_by_the_one_command(photos, tmp_path, star
     assert "photos_ranked/config.yaml: has no resnet50-new" in capsys.readouterr().err
 
 
+def write_candidates(checkpoints, groups):
+    said = {"select": {"groups": ["all"]}, "groups": groups, "checkpoints": checkpoints}
+    Path("config.yaml").write_text(yaml.safe_dump(said))
+    return Path("config.yaml")
+
+
+def test_candidates_are_those_of_unions_and_of_what_queries_find():
+    checkpoints = {
+        "tiny": {"source": "timm_query", "pattern": ["test_resnet.r160_in1k", "test_vit.r160*"]},
+        "mine": {"source": "scratch", "library": "timm", "architecture": "resnet18"},
+        "other": {"source": "scratch", "library": "timm", "architecture": "resnet34"},
+    }
+    groups = {
+        "all": {"union": ["b", "a"]},
+        "a": {"checkpoints": ["tiny", "mine"]},
+        "b": {"checkpoints": ["mine"]},
+        "left out": {"checkpoints": ["other"]},
+    }
+    found = rank_images.read_candidates(write_candidates(checkpoints, groups))
+    assert [*found] == ["mine", "test_resnet.r160_in1k", "test_vit.r160_in1k"]
+    assert not rank_images.is_here(found["test_vit.r160_in1k"], Path(), "test_vit.r160_in1k")
+    checkpoints["tiny"]["pattern"] = "no such network"
+    with pytest.raises(rank_images.PairFault, match=r"config.yaml: checkpoints.tiny: no pre-tr"):
+        rank_images.read_candidates(write_candidates(checkpoints, groups))
+
+
+@pytest.mark.parametrize(
+    ("definition", "here"),
+    [
+        ({"source": "tf_slim", "weights": "a/model.ckpt", "archive": "https://x.y/a.zip"}, False),
+        ({"source": "tf_slim", "weights": "https://x.y/model.ckpt"}, False),
+        ({"source": "tf_slim", "weights": "a/model.ckpt", "archive": "/data/a.zip"}, True),
+        ({"source": "file", "weights": "https://x.y/a.pth"}, False),
+        ({"source": "file", "weights": "file:///data/a.pth"}, True),
+    ],
+)
+def test_what_has_an_address_is_to_be_fetched(definition, here):
+    assert rank_images.is_here(definition, Path(), "a") is here
+
+
+@pytest.mark.parametrize(
+    ("file", "model", "weights", "here"),
+    [
+        ("resnet50-11ad3fa6.pth", "resnet50", "IMAGENET1K_V2", True),
+        ("resnet50-0676ba61.pth", "resnet50", "IMAGENET1K_V2", False),
+        ("efficientnet_b0_rwightman-7f5810bc.pth", "efficientnet_b0", "IMAGENET1K_V1", True),
+        ("resnet50-11ad3fa6.pth", "resnet50", "IMAGENET1K_V9", False),
+        ("resnet18-0676ba61.pth", "resnet50", "IMAGENET1K_V2", False),
+    ],
+)
+@pytest.mark.parametrize("cache", ["TORCH_HOME/hub/checkpoints", "CKPTRANK_CACHE/downloads/0"])
+def test_weights_of_torchvision_are_found_by_the_name_of_their_file(
+    tmp_path, cache, file, model, weights, here
+):
+    (tmp_path / cache).mkdir(parents=True)
+    (tmp_path / cache / file).write_bytes(b"x")
+    definition = {"source": "torchvision", "model": model, "weights": weights}
+    assert rank_images.is_here(definition, Path(), "a") is here
+
+
 def test_without_a_network_what_the_caches_hold_is_ranked(photos, tmp_path, started, capsys):
     keep(tmp_path, "timm/convnext_tiny.in12k_ft_in1k", {"architecture": "convnext_tiny"})
     keep(tmp_path, "timm/vit_tiny.other", {"architecture": "vit_tiny"})

@@ -32,6 +32,7 @@ def weights(tmp_path):
     for name in (
         *("resnet50-0676ba61.pth", "resnet50.a1_in1k.safetensors", "resnet50_gn-mine.pt"),
         *("vgg16-bn_epoch3.pth.tar", "vit-small-patch16-224.ckpt", "resnet501.bin", "notes.txt"),
+        *("mobilenetv2_100-mine.th", "resnet50.head.safetensors", "resnet50.onnx", ".hidden"),
     ):
         (folder / name).write_bytes(b"")
     return folder
@@ -42,6 +43,7 @@ def test_networks_are_told_by_the_beginning_of_the_name(weights):
     told = {name: (given["library"], given.get("architecture")) for name, given in found.items()}
     assert told == {
         "exported": ("timm", "convnext_tiny"),
+        "mobilenetv2_100-mine": ("timm", "mobilenetv2_100"),
         "trainer": ("transformers", None),
         "resnet50-0676ba61": ("torchvision", "resnet50"),
         "resnet50.a1_in1k": ("timm", "resnet50"),
@@ -49,6 +51,13 @@ def test_networks_are_told_by_the_beginning_of_the_name(weights):
         "resnet501": ("timm", ASKED),
         "vgg16-bn_epoch3": ("torchvision", "vgg16_bn"),
         "vit-small-patch16-224": ("timm", "vit_small_patch16_224"),
+    }
+    endings = ".safetensors, .pth, .pt, .th, .bin, .ckpt, .tar"
+    assert found.passed_over == {
+        "no weights": "a folder without a config.json",
+        "notes.txt": f"ends in none of {endings}",
+        "resnet50.head.safetensors": "a head without its network",
+        "resnet50.onnx": f"ends in none of {endings}",
     }
     assert found["trainer"]["weights"] == str((weights / "trainer").resolve())
 
@@ -65,7 +74,7 @@ def test_the_config_has_them_and_nothing_else(weights, tmp_path, monkeypatch, ca
     text = file.read_text(encoding="utf-8")
     config = complete_config(yaml.safe_load(text), DEFAULTS, [file])
     names = config["groups"]["candidates"]["checkpoints"]
-    assert len(names) == 7
+    assert len(names) == 8
     assert config["checkpoints"]["resnet50_gn-mine"]["weights"].endswith(
         "my weights/resnet50_gn-mine.pt"
     )
@@ -74,6 +83,19 @@ def test_the_config_has_them_and_nothing_else(weights, tmp_path, monkeypatch, ca
     told = capsys.readouterr().out
     assert "resnet50-0676ba61: resnet50 of torchvision" in told
     assert "Mind: the network of resnet501 is not told" in told
+    assert "Mind: passed over resnet50.onnx: ends in none of .safetensors, " in told
+    for name in ("no weights", "notes.txt", "resnet50.head.safetensors", "resnet50.onnx"):
+        assert f"Mind: passed over {name}: " in told
+        assert f'\n  # passed over "{name}": ' in text
+
+
+def test_of_much_that_is_passed_over_the_terminal_names_ten(tmp_path, capsys):
+    for name in ("resnet50.pth", *(f"{number}.jpg" for number in range(14))):
+        (tmp_path / name).write_bytes(b"")
+    assert len(find_checkpoints(tmp_path, LIBRARIES).passed_over) == 14
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "Mind: passed over 4 more."
 
 
 @pytest.mark.parametrize(

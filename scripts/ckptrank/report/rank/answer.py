@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 
-from ckptrank.rank.words import say_by_cost, say_little
+from ckptrank.rank.words import say_before, say_costs
 from ckptrank.report.rank.frames import Ranking
 from ckptrank.text import (
     counted,
@@ -42,15 +42,15 @@ def answer(ranking: Ranking) -> dict:
     if ranked.empty:
         parts = ("take", "first", "span", "ties_text", "tuned", "agreement", "tuning")
         nothing = dict.fromkeys(parts, "")
-        return {**nothing, **counts, "by_cost": "", "little": "", "ties": [], "cards": []}
+        return {**nothing, **counts, "before": "", "by_cost": "", "ties": [], "cards": []}
     first = ranked.iloc[0]
     advice = ranking.facts["advice"]
     candidates = ranked[ranked["with_first"] | (ranked.index == 0)]
     ties = [names[name] for name in candidates["checkpoint"] if name != first["checkpoint"]]
     return {
         "take": names[advice["take"]],
-        "by_cost": say_by_cost(ranked, ranking.facts, names) if advice["by_cost"] else "",
-        "little": say_little(len(ties), len(ranked)),
+        "before": say_before(ranked, ranking.facts),
+        "by_cost": say_costs(ranked, advice, names) if advice["by_cost"] else "",
         "first": names[first["checkpoint"]],
         "span": span(first["rank_low"], first["rank_high"]),
         "ties": ties,
