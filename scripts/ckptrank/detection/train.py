@@ -90,11 +90,12 @@ def train_detector(
     examples: int = 0,
     losses: list[float] | None = None,
     validation: ObjectImages | None = None,
+    identity: object = None,
 ) -> dict[int, dict]:
     """Fine-tune ``network`` under a new head, in place; return what each budget of steps gives.
 
     That is ``metrics`` (name -> 0..1) and, of the first ``examples`` test images, what is found in them; with images
-    for ``validation`` also the metrics on these, as ``validation``. State, precision, losses and divergence are as in
+    for ``validation`` also the metrics on these, as ``validation``. State, its identity, precision, losses and divergence are as in
     :func:`ckptrank.finetune.train.finetune`; the random numbers of a step follow from the seed and its number, so that
     a resumed run is the same on every device. Raises :class:`~ckptrank.errors.PairFault` where the network has no
     feature maps.
@@ -117,7 +118,7 @@ def train_detector(
         found = {"metrics": nothing, "examples": []}
         return found if validation is None else {**found, "validation": nothing}
 
-    fingerprint = make_fingerprint(recipe, seed, head, classes, len(train), chosen.name)
+    fingerprint = make_fingerprint(identity, recipe, seed, head, classes, len(train), chosen.name)
     return run_steps(
         training,
         RunState(training, resume_path, fingerprint),
@@ -125,7 +126,6 @@ def train_detector(
         lambda rows: ((batch, None) for batch in train.batches(rows, device)),
         samples=len(train),
         seed=seed,
-        device=device,
         test=test_now,
         test_diverged=find_nothing,
         describe=lambda found: str(found["metrics"]),

@@ -57,6 +57,7 @@ class DetectorRunner(Runner):
             examples=self.settings["examples"],
             losses=losses,
             validation=validation,
+            identity=self.identity,
         )
         first = head.metrics[0]
         chosen_by = {

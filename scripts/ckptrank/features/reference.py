@@ -49,6 +49,7 @@ def train_reference(
             precision=precision,
             resume_path=output.with_name(f".{pair.task}.resume.pt"),
             description="reference network",
+            identity=pair.identify(),
         )
         seconds = time.perf_counter() - started
         extract_features(

@@ -106,11 +106,28 @@ Placed = Resident | Streamed
 def place(splits: Iterable[LabelledImages], device: torch.device) -> list[Placed]:
     """Return the splits as fine-tuning reads them: on the GPU where all of them take little of its memory."""
     splits = list(splits)
-    if device.type == "cuda":
-        needed = sum(len(split) * split.images[0].nbytes for split in splits)
+    placed = _load_all(splits, device) if device.type == "cuda" else None
+    return placed or [Streamed(split, device) for split in splits]
+
+
+def _load_all(splits: list[LabelledImages], device: torch.device) -> list[Placed] | None:
+    """Return the splits in the GPU's memory; None where they would take too much of it."""
+    needed = sum(len(split) * split.images[0].nbytes for split in splits)
+    try:
         free = torch.cuda.mem_get_info(device)[0]
-        if needed <= RESIDENT_SHARE * free:
-            logger.info("%.1f GB of images stay on the GPU", needed / 1e9)
-            return [Resident.load(split, device) for split in splits]
-        logger.info("%.1f GB of images are streamed: the GPU has %.1f GB", needed / 1e9, free / 1e9)
-    return [Streamed(split, device) for split in splits]
+        if needed > RESIDENT_SHARE * free:
+            logger.info(
+                "%.1f GB of images are streamed: the GPU has %.1f GB", needed / 1e9, free / 1e9
+            )
+            return None
+        placed = [Resident.load(split, device) for split in splits]
+    except torch.OutOfMemoryError:  # what was free a moment ago is another process's now
+        logger.warning(
+            "%.1f GB of images are streamed: the GPU's memory does not suffice", needed / 1e9
+        )
+    else:
+        logger.info("%.1f GB of images stay on the GPU", needed / 1e9)
+        return placed
+    # After the handler, whose traceback holds the images that were placed.
+    torch.cuda.empty_cache()
+    return None

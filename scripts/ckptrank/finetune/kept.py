@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,10 @@ class BestWeights:
         return self.path.with_name(f".{self.path.stem}.best.safetensors")
 
     def offer(self, model: "Classifier", facts: dict, setting: dict) -> None:
-        """Keep the weights of ``model`` if its setting is better than the one that is kept."""
+        """Keep the weights of ``model`` if its setting is better than the one that is kept.
+
+        Raises ``OSError`` where they cannot be written; what was kept stays.
+        """
         known = self._find(facts)
         if known is not None and by_merit(known) <= by_merit(setting):
             return
@@ -105,5 +109,13 @@ def name_tensors(model: "Classifier", head: str) -> dict[str, Tensor]:
 def _save(path: Path, tensors: dict[str, Tensor], facts: dict) -> None:
     with atomic_path(path) as temporary:
         mode = temporary.stat().st_mode
-        save_file(tensors, temporary, {"format": "pt", METADATA: json.dumps(facts)})
+        try:
+            save_file(tensors, temporary, {"format": "pt", METADATA: json.dumps(facts)})
+        except SafetensorError as error:
+            # The system's errors come as text. As an OSError a full disk is one that another attempt may mend.
+            found = re.search(r"os error (\d+)", str(error))
+            if found is None:
+                raise
+            number = int(found[1])
+            raise OSError(number, os.strerror(number), str(path)) from error
         temporary.chmod(mode)  # the library writes a file of its own, for its owner alone

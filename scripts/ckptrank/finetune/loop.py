@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from ckptrank.finetune.batches import SampleOrder
@@ -44,7 +43,6 @@ def run_steps(
     *,
     samples: int,
     seed: int,
-    device: torch.device,
     test: Callable[[], Any],
     test_diverged: Callable[[], Any],
     describe: Callable[[Any], str],
@@ -60,7 +58,7 @@ def run_steps(
     ``describe``: from what a test gave to its line in the log. ``prepare`` is called with the number of each step before it is queued, ``watch`` with how many are. ``losses`` is
     filled with the loss of each step.
     """
-    state.restore(device)
+    state.restore()
     steps, model = recipe.steps, training.model
     order = SampleOrder(samples, recipe.batch_size, seed)
     remaining = range(state.step, steps)

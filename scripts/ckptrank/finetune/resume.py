@@ -1,8 +1,9 @@
 """The state of a fine-tuning run that survives a kill."""
 
+import copy
 import logging
-import pickle
 import time
+import zipfile
 from pathlib import Path
 
 import torch
@@ -28,25 +29,22 @@ class RunState:
         self.accuracies: dict[int, float] = {}
         self._saved = time.monotonic()
 
-    def restore(self, device: torch.device) -> None:
-        """Load what an earlier process left, if it was the same run."""
+    def restore(self) -> None:
+        """Load what an earlier process left, if it was the same run. A damaged file leaves everything as it was."""
         if self.path is None or not self.path.exists():
             return
+        before = None
         try:
-            state = torch.load(self.path, map_location=device, weights_only=True)
+            _check(self.path)
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
             if state["fingerprint"] != self.fingerprint:
                 return
-            self.training.load_state_dict(state["training"])
-            torch.set_rng_state(state["random"].cpu())
-            self.step, self.accuracies = state["step"], state["accuracies"]
-        except (
-            OSError,
-            RuntimeError,
-            EOFError,
-            KeyError,
-            TypeError,
-            pickle.UnpicklingError,
-        ) as error:
+            before = copy.deepcopy(self._describe())
+            self._take_up(state)
+        # A damaged pickle makes its reader raise about anything, from UnicodeDecodeError to AttributeError.
+        except Exception as error:
+            if before is not None:
+                self._take_up(before)
             logger.warning("%s is unreadable (%s): starting again", self.path, error)
             return
         logger.info("resumed at step %d from %s", self.step, self.path)
@@ -57,16 +55,9 @@ class RunState:
 
     def save(self) -> None:
         """Leave the state in the file. Where that is impossible (a full disk) the run goes on without."""
-        state = {
-            "fingerprint": self.fingerprint,
-            "training": self.training.state_dict(),
-            "step": self.step,
-            "random": torch.get_rng_state(),
-            "accuracies": self.accuracies,
-        }
         try:
             with atomic_path(self.path) as temporary:
-                torch.save(state, temporary)
+                torch.save({"fingerprint": self.fingerprint, **self._describe()}, temporary)
         except (OSError, RuntimeError) as error:
             logger.warning("cannot save the state of this run (%s); going on without", error)
         self._saved = time.monotonic()
@@ -75,3 +66,33 @@ class RunState:
         """Remove the file: the run is finished."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+    def _describe(self) -> dict:
+        device = self.training.precision.device
+        random = {"cpu": torch.get_rng_state()}
+        if device.type == "cuda":  # dropout there draws from a generator of its own
+            random["cuda"] = torch.cuda.get_rng_state(device)
+        return {
+            "training": self.training.state_dict(),
+            "step": self.step,
+            "random": random,
+            "accuracies": self.accuracies,
+        }
+
+    def _take_up(self, state: dict) -> None:
+        device = self.training.precision.device
+        self.training.load_state_dict(state["training"])
+        self.step, self.accuracies = state["step"], state["accuracies"]
+        torch.set_rng_state(state["random"]["cpu"])
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(state["random"]["cuda"], device)
+
+
+def _check(path: Path) -> None:
+    """Raise ``BadZipFile`` where a file of ``torch.save`` is not as it was written.
+
+    Its parts have checksums, which ``torch.load`` does not look at: it reads weights with a flipped bit as they are.
+    """
+    with zipfile.ZipFile(path) as file:
+        if broken := file.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {broken} differs")

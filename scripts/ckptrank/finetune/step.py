@@ -84,7 +84,12 @@ class TrainingStep:
 
     def load_state_dict(self, state: dict) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimiser.velocities = state["velocities"]
+        self.optimiser.velocities = [
+            velocity if velocity is None else velocity.to(parameter.device)
+            for velocity, parameter in zip(
+                state["velocities"], self.optimiser.parameters, strict=True
+            )
+        ]
         self.losses = list(state["losses"])
         if self._scale is not None:
             self._scale.load(state["scale"])

@@ -29,6 +29,8 @@ from ckptrank.tasks.images import LabelledImages, load_images
 from ckptrank.tasks.store import open_task
 
 logger = logging.getLogger("ckptrank")
+# What of a checkpoint's card its fine-tuning depends on.
+OF_CARD = ("architecture", "library", "parts", "feature_layer", "preprocessing", "sha256")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ class Pair:
     def seed(self) -> int:
         """Of the runs of its sweep; it depends on the pair's names alone."""
         return seed_from("finetune", self.task, self.checkpoint, 0)
+
+    def identify(self) -> dict:
+        """Return what tells the pair from one of the same names with other weights or other images.
+
+        Raises :class:`PairFault` where the checkpoint or the task cannot be used.
+        """
+        card, task = read_card(self.checkpoint_folder), open_task(self.task_folder)
+        return {**{key: card.get(key) for key in OF_CARD}, "task_digest": task.facts["digest"]}
 
 
 def list_pairs(
@@ -135,7 +145,13 @@ class Runner:
         self.output = Path(output)
         self._finished = FinishedRuns(self.output.with_name(f".{self.output.stem}.finished"))
         self._splits: list[Placed] | None = None
+        self._unkept: OSError | None = None
         self.weights = None if weights is None else BestWeights(Path(weights))
+
+    @cached_property
+    def identity(self) -> dict:
+        """What the states and the finished runs of this pair are known by, see :meth:`Pair.identify`."""
+        return self.pair.identify()
 
     def run(
         self,
@@ -151,8 +167,7 @@ class Runner:
         the task cannot be used.
         """
         started = time.perf_counter()
-        card = read_card(self.pair.checkpoint_folder)
-        pair = [self.pair.task, self.pair.checkpoint, card["sha256"]]
+        pair = [self.pair.task, self.pair.checkpoint, self.identity]
         key = [pair, self.settings, learning_rate, seed, budgets, self.precision]
         if known := self._finished.find(key):
             logger.info("%s: finished by an earlier attempt", description)
@@ -189,6 +204,7 @@ class Runner:
             validation=further[0] if further else None,
             validated=validated,
             keep=self._offer(learning_rate) if seed == self.pair.seed else None,
+            identity=self.identity,
         )
         return Run(
             accuracies,
@@ -199,12 +215,16 @@ class Runner:
         )
 
     def keep(self, best: dict) -> None:
-        """Put the weights of the sweep's best setting in their place; train it again where no run of this job left them."""
+        """Put the weights of the sweep's best setting in their place; train it again where no run of this job left them.
+
+        Raises ``OSError`` where they cannot be written, as on a full disk.
+        """
         if self.weights is None or self.weights.give(self._facts, best):
             return
         self.weights.forget()
         self.tune(best["learning_rate"], self.pair.seed, [best["steps"]], "the best setting again")
-        self.weights.give(self._facts, best)
+        if not self.weights.give(self._facts, best):
+            raise OSError(f"{self.weights.path} cannot be written") from self._unkept
 
     def _offer(self, learning_rate: float) -> Callable[[Classifier, int, list[float]], None] | None:
         """Return what takes the weights of a run at each of its budgets."""
@@ -215,21 +235,25 @@ class Runner:
         def offer(model: Classifier, steps: int, accuracies: list[float]) -> None:
             found = zip(("accuracy", "validation_accuracy"), accuracies, strict=False)
             setting = {"learning_rate": learning_rate, "steps": steps, **dict(found)}
-            weights.offer(model, facts, setting)
+            try:
+                weights.offer(model, facts, setting)
+            # The accuracies are worth more, and the best setting can be trained again.
+            except OSError as error:
+                logger.warning("cannot keep the weights of a setting (%s); going on without", error)
+                self._unkept = error
 
         return offer
 
     @cached_property
     def _facts(self) -> dict:
         """What a file of weights says beside its setting."""
-        card, task = read_card(self.pair.checkpoint_folder), open_task(self.pair.task_folder)
-        of_card = ("architecture", "library", "parts", "feature_layer", "preprocessing", "sha256")
+        task = open_task(self.pair.task_folder)
         return {
             "checkpoint": self.pair.checkpoint,
             "task": self.pair.task,
             "classes": task.facts["classes"],
             "multi_label": task.facts["multi_label"],
-            **{key: card.get(key) for key in of_card},
+            **self.identity,
             "settings": self.settings,
             "precision": self.precision,
         }

@@ -64,6 +64,7 @@ def finetune(
     validation: LabelledImages | Placed | None = None,
     validated: dict[int, float] | None = None,
     keep: Callable[[Classifier, int, list[float]], None] | None = None,
+    identity: object = None,
 ) -> dict[int, float]:
     """Fine-tune ``network`` in place; return the test accuracy at each budget of steps (0..1).
 
@@ -71,7 +72,8 @@ def finetune(
     one task hand over splits that :func:`~ckptrank.finetune.batches.place` has placed once. ``precision``: as
     ``compute.precision`` has it, ``auto`` being bfloat16 on a GPU. ``compiled``: as ``finetune.compile`` has it, see
     :mod:`~ckptrank.finetune.compiled`. With ``resume_path`` the run leaves its
-    state there every 20 seconds and continues from it after a kill, to the same result. ``watch`` is called
+    state there every 20 seconds and continues from it after a kill, to the same result, if ``identity`` is then the
+    same: what tells this network's weights and these images from others, as text has it. ``watch`` is called
     with the number of each step that is queued. ``losses`` is filled with the loss of each step, ``validated`` with the
     accuracy on ``validation`` at each budget, where that is given. ``keep`` is called with the model at each budget of
     steps, and its accuracies: on the test images and, if given, on those for validation. A run whose loss stops being
@@ -92,7 +94,7 @@ def finetune(
     samples = len(train.labels)
     tests = [test] if validation is None else [test, validation]
     parts = [recipe, seed, classes, samples, chosen.name, *(len(each.labels) for each in tests)]
-    fingerprint = make_fingerprint(*parts, *(["compiled"] if compiled else []))
+    fingerprint = make_fingerprint(identity, *parts, *(["compiled"] if compiled else []))
 
     state = RunState(training, resume_path, fingerprint)
 
@@ -109,7 +111,6 @@ def finetune(
         train.batches,
         samples=samples,
         seed=seed,
-        device=device,
         test=test_now,
         test_diverged=test_now,
         describe=_describe,

@@ -14,7 +14,7 @@ from ckptrank.detection.heads import HEADS, NOWHERE
 from ckptrank.detection.train import train_detector
 from ckptrank.detection.tune import DetectorRunner
 from ckptrank.errors import PairFault
-from ckptrank.files.atomic import read_json
+from ckptrank.files.atomic import read_json, write_json
 from ckptrank.finetune.ground_truth import write_whole_sweep
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.sweep import Pair, run_sweep
@@ -85,6 +85,38 @@ def test_equal_seeds_give_equal_runs_and_a_killed_one_goes_on(
     assert run(scenes, checkpoint, **options) == first
     assert resumed == whole
     assert not (tmp_path / "state.pt").exists()
+
+
+@pytest.mark.parametrize("changed", ["checkpoint", "task", "nothing"])
+def test_a_killed_run_is_not_gone_on_with_by_other_weights_or_images(
+    tmp_path, monkeypatch, changed
+):
+    pair, taken, stop = make_pair(tmp_path), [], [2]
+    monkeypatch.setattr("ckptrank.finetune.resume.SAVE_EVERY_SECONDS", -1.0)
+    real = module.seed_from
+
+    def watch(*parts):
+        if parts[1] == "step":
+            if parts[2] in stop:
+                raise KeyboardInterrupt
+            taken.append(parts[2])
+        return real(*parts)
+
+    monkeypatch.setattr(module, "seed_from", watch)
+    runner = make_runner(pair, tmp_path / "a.json")
+    with pytest.raises(KeyboardInterrupt):
+        runner.tune(0.01, 1, [3], "a run")
+    stop.clear()
+    taken.clear()
+    # The same names, in whose folders another preparation has left something else.
+    file, key = {
+        "checkpoint": (pair.checkpoint_folder / "card.json", "feature_layer"),
+        "task": (pair.task_folder / "task.json", "digest"),
+        "nothing": (pair.task_folder / "task.json", "description"),
+    }[changed]
+    write_json(file, {**read_json(file), key: "another"})
+    make_runner(pair, tmp_path / "a.json").tune(0.01, 1, [3], "a run")
+    assert taken == ([2] if changed == "nothing" else [0, 1, 2])
 
 
 def test_a_run_that_diverges_finds_nothing(scenes, checkpoint, monkeypatch, caplog):

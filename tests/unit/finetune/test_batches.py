@@ -67,5 +67,22 @@ def test_images_stay_on_a_gpu_with_room_for_them_and_stream_to_a_small_one(monke
             assert [type(split) for split in placed] == [Streamed, Streamed]
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_images_stream_where_the_gpus_memory_is_gone(monkeypatch, caplog, asked):
+    """The question how much is free may itself be too much for a full GPU."""
+
+    def full(*_arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+
+    device, emptied = torch.device("cuda", 0), []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda d: full() if asked else (10**9, 10**9))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(1))
+    monkeypatch.setattr(Resident, "load", full)
+    placed = place([DATA, DATA], device)
+    assert placed == [Streamed(DATA, device)] * 2
+    assert emptied, "what was placed before is given back"
+    assert "the GPU's memory does not suffice" in caplog.text
+
+
 def test_a_processor_reads_from_the_file():
     assert [type(split) for split in place([DATA, DATA], CPU)] == [Streamed, Streamed]

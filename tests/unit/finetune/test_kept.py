@@ -1,6 +1,8 @@
 """The weights of the best setting: which they are, where they come from, and that plain timm takes them."""
 
+import errno
 import json
+import resource
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -8,17 +10,20 @@ import numpy as np
 import pytest
 import timm
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tests.support.checkpoints import prepare
 from tests.support.networks import make_images, make_network
 from torch import nn
 
 from ckptrank.files.atomic import read_json, write_json
+from ckptrank.finetune import kept
 from ckptrank.finetune import sweep as module
 from ckptrank.finetune.ground_truth import write_ground_truth, write_whole_sweep
 from ckptrank.finetune.kept import OUTPUT, name_head
 from ckptrank.finetune.sweep import Loaded, Pair, Runner, write_sweep
+from ckptrank.jobs.attempts import is_transient
+from ckptrank.jobs.log import tell_full_disk
 from ckptrank.tasks.prepare import prepare_task
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -47,7 +52,9 @@ def trained(monkeypatch):
     monkeypatch.setattr(
         module,
         "open_task",
-        lambda folder: SimpleNamespace(facts={"classes": ["a", "b", "c"], "multi_label": False}),
+        lambda folder: SimpleNamespace(
+            facts={"classes": ["a", "b", "c"], "multi_label": False, "digest": folder}
+        ),
     )
     monkeypatch.setattr(
         module,
@@ -185,6 +192,83 @@ def test_a_killed_job_goes_on_with_what_it_kept_and_not_with_what_others_did(
     assert facts == whole[0]
     for name, tensor in whole[1].items():
         torch.testing.assert_close(weights[name], tensor, rtol=0, atol=0)
+
+
+def test_what_was_kept_of_other_images_is_not_given(tmp_path, trained):
+    runner = make_runner(tmp_path)
+    runner.run(RATES[1], seed=runner.pair.seed, description="of the images before")
+    assert (tmp_path / ".net.best.safetensors").exists()
+    trained.clear()
+    other = make_runner(tmp_path, Pair("net", "colours", "a", "other images"))
+    write_whole_sweep(other, RATES[:1], tmp_path / "truth.json", repeats=0)
+    assert read(tmp_path / "net.safetensors")[0]["task_digest"] == "other images"
+    assert len(trained) == 1
+
+
+def fill_disk(monkeypatch, times=None):
+    """Let so many files of weights fail as on a full disk; None: all. Returns the paths that were asked for."""
+    asked, real = [], kept.save_file
+
+    def save(tensors, path, metadata):
+        asked.append(path)
+        if times is None or len(asked) <= times:
+            raise SafetensorError(
+                "Error while serializing: I/O error: No space left on device (os error 28)"
+            )
+        real(tensors, path, metadata)
+
+    monkeypatch.setattr(kept, "save_file", save)
+    return asked
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_a_disk_that_is_full_for_a_while_costs_no_run(
+    tmp_path, trained, monkeypatch, caplog, times
+):
+    write_whole_sweep(make_runner(tmp_path), RATES, tmp_path / "truth.json", repeats=1)
+    whole, other = read(tmp_path / "net.safetensors"), tmp_path / "other"
+    other.mkdir()
+    trained.clear()
+    fill_disk(monkeypatch, times)
+    write_whole_sweep(make_runner(other), RATES, other / "truth.json", repeats=1)
+    assert "No space left on device" in caplog.text
+    assert len(trained) <= len(RATES) + 2, (
+        "the sweep, the repeat and at most the best setting again"
+    )
+    facts, weights = read(other / "net.safetensors")
+    assert facts == whole[0]
+    for name, tensor in whole[1].items():
+        torch.testing.assert_close(weights[name], tensor, rtol=0, atol=0)
+
+
+def test_a_disk_that_stays_full_is_said_and_tried_again(tmp_path, trained, monkeypatch):
+    with monkeypatch.context() as patch:
+        fill_disk(patch)
+        with pytest.raises(OSError, match=r"net\.safetensors cannot be written") as caught:
+            write_whole_sweep(make_runner(tmp_path), RATES, tmp_path / "truth.json", repeats=1)
+    assert is_transient(caught.value)
+    assert "The disk is full" in tell_full_disk(caught.value)
+    assert not (tmp_path / "net.safetensors").exists()
+    trained.clear()
+    write_whole_sweep(make_runner(tmp_path), RATES, tmp_path / "truth.json", repeats=1)
+    truth = read_json(tmp_path / "truth.json")
+    assert [(rate, steps) for rate, _, steps in trained] == [
+        (truth["learning_rate"], [truth["steps"]])
+    ], "no finished run is made again"
+    assert read(tmp_path / "net.safetensors")[0]["accuracy"] == truth["accuracy"]
+
+
+def test_the_systems_refusal_to_write_is_one_of_the_system(tmp_path):
+    """With a limit on the size of files, for a disk that is really full is hard to come by."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(OSError, match=r"net\.safetensors") as caught:
+            kept._save(tmp_path / "net.safetensors", {"weights": torch.zeros(1 << 19)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_pair_that_failed_has_a_file_that_says_why(tmp_path):

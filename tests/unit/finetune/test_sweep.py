@@ -1,6 +1,7 @@
 """Runs of one job: the images placed once, finished ones kept, a whole sweep equal to its parts."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tests.support.networks import make_images, make_network
 
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json
+from ckptrank.finetune import batches, resume
 from ckptrank.finetune import sweep as module
 from ckptrank.finetune.finished import FinishedRuns, Run
 from ckptrank.finetune.ground_truth import write_ground_truth, write_whole_sweep
@@ -37,7 +39,7 @@ def trained(monkeypatch):
         runs.append((options["recipe"].learning_rate, options["seed"]))
         return real(*splits, **options)
 
-    monkeypatch.setattr(module, "read_card", lambda folder: {"sha256": folder})
+    read_names(monkeypatch)
     monkeypatch.setattr(
         module,
         "load_pair",
@@ -47,9 +49,16 @@ def trained(monkeypatch):
     return runs
 
 
-def make_runner(output, weights="a"):
+def read_names(monkeypatch):
+    """Let folders that are not there be known by their names."""
+    monkeypatch.setattr(module, "read_card", lambda folder: {"sha256": folder})
+    task = lambda folder: SimpleNamespace(facts={"digest": folder})  # noqa: E731
+    monkeypatch.setattr(module, "open_task", task)
+
+
+def make_runner(output, weights="a", task="task"):
     return Runner(
-        Pair("net", "colours", weights, "task"),
+        Pair("net", "colours", weights, task),
         SETTINGS,
         output=output,
         device=torch.device("cpu"),
@@ -154,6 +163,82 @@ def test_runs_of_other_weights_are_not_taken_up(tmp_path, trained):
     for weights in ("a", "b", "a"):
         make_runner(output, weights).run(0.05, seed=1, description="a run")
     assert len(trained) == 2
+    make_runner(output, "a", task="other images").run(0.05, seed=1, description="a run")
+    assert len(trained) == 3
+
+
+OTHER = make_images(24, seed=5)
+
+
+@pytest.mark.parametrize(("weights", "task"), [("b", "task"), ("a", "other images")])
+def test_a_killed_run_is_not_gone_on_with_by_other_weights_or_images(
+    tmp_path, trained, monkeypatch, weights, task
+):
+    """The names stay: someone replaced the file of the weights, or the images."""
+    monkeypatch.setattr(resume, "SAVE_EVERY_SECONDS", -1)
+    monkeypatch.setattr(
+        module,
+        "load_pair",
+        lambda pair, seed: Loaded(
+            make_network(1 + (pair.checkpoint_folder == "b")),
+            TRAIN if pair.task_folder == "task" else OTHER,
+            TEST,
+            3,
+            scratch=False,
+        ),
+    )
+    watched, steps = module.finetune, []
+
+    def stop_in_the_fourth(*splits, **options):
+        return watched(*splits, **options, watch=lambda step: 1 // (4 - step))
+
+    def count(*splits, **options):
+        return watched(*splits, **options, watch=steps.append)
+
+    output = tmp_path / "all.json"
+    monkeypatch.setattr(module, "finetune", stop_in_the_fourth)
+    with pytest.raises(ZeroDivisionError):
+        make_runner(output).run(0.05, seed=1, description="a run")
+    monkeypatch.setattr(module, "finetune", count)
+    found = make_runner(output, weights, task).run(0.05, seed=1, description="a run")
+    assert steps == [1, 2, 3, 4, 5, 6]
+    other = make_runner(tmp_path / "other.json", weights, task)
+    fresh = other.run(0.05, seed=1, description="a run")
+    assert (found.accuracies, found.first_epoch_loss) == (fresh.accuracies, fresh.first_epoch_loss)
+    monkeypatch.setattr(module, "finetune", stop_in_the_fourth)
+    with pytest.raises(ZeroDivisionError):
+        make_runner(output).run(0.05, seed=2, description="a run")
+    monkeypatch.setattr(module, "finetune", count)
+    steps.clear()
+    make_runner(output).run(0.05, seed=2, description="a run")
+    assert steps == [4, 5, 6], "the same pair goes on"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_images_that_do_not_fit_after_all_are_streamed(tmp_path, trained, monkeypatch, late):
+    """Another process took the GPU's memory between the question and the copy, of the first split or of the second."""
+    loads, splits = [], []
+
+    def load(data, device):
+        loads.append(data)
+        if not late or len(loads) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+        return "resident"
+
+    def look(network, train, test, **options):
+        splits.extend((train, test))
+        return {3: 0.5, 6: 0.5}
+
+    monkeypatch.setattr(batches.Resident, "load", load)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**12, 10**12))
+    monkeypatch.setattr(module, "set_precision", lambda *a, **o: SimpleNamespace(name="float32"))
+    monkeypatch.setattr(module, "finetune", look)
+    runner = make_runner(tmp_path / "all.json")
+    runner.device = torch.device("cuda", 0)
+    for rate in RATES:
+        runner.run(rate, seed=1, description="a run")
+    assert [type(split) for split in splits] == [batches.Streamed] * 4
+    assert len(loads) == 1 + late, "it is tried once a job"
 
 
 def test_the_images_are_placed_once(tmp_path, trained, monkeypatch):
@@ -193,7 +278,7 @@ def test_finished_runs_survive_and_a_broken_file_costs_only_time(tmp_path, caplo
 
 
 def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch, caplog):
-    from ckptrank.finetune import finished, resume
+    from ckptrank.finetune import finished
 
     def full(*_arguments, **_options):
         raise OSError(28, "No space left on device")
@@ -201,7 +286,7 @@ def test_a_full_disk_does_not_end_a_run(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(finished, "write_json", full)
     monkeypatch.setattr(resume.torch, "save", full)
     monkeypatch.setattr(resume, "SAVE_EVERY_SECONDS", 0)
-    monkeypatch.setattr(module, "read_card", lambda folder: {"sha256": folder})
+    read_names(monkeypatch)
     monkeypatch.setattr(
         module,
         "load_pair",

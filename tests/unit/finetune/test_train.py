@@ -1,4 +1,10 @@
+import io
+import signal
+import subprocess
+import sys
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +16,11 @@ from ckptrank.finetune import resume
 from ckptrank.finetune import train as module
 from ckptrank.finetune.batches import SampleOrder
 from ckptrank.finetune.recipe import Recipe, make_recipe
+from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.step import TrainingStep
 from ckptrank.finetune.sweep import name_state
-from ckptrank.finetune.train import finetune
+from ckptrank.finetune.train import Classifier, finetune
+from ckptrank.jobs.precision import Precision
 from ckptrank.measures._early_stopped_finetune import early_stopped_finetune
 from ckptrank.measures.accounting import recording
 from ckptrank.networks.optimisers import SGD
@@ -174,11 +182,267 @@ def test_the_state_of_another_run_is_not_resumed(tmp_path, monkeypatch):
     assert run(resume_path=path) == run()
 
 
-def test_a_corrupt_state_costs_time_and_nothing_else(tmp_path, caplog):
+def stop_at(step):
+    """Return what ends a run after a step, as a signal would."""
+
+    def watch(done):
+        if done == step:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def run_until(step, path, network=None, **options):
+    """Make a run that is stopped after a step and leaves the state of the one before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resume, "SAVE_EVERY_SECONDS", -1)
+        with pytest.raises(KeyboardInterrupt):
+            run(network, resume_path=path, watch=stop_at(step), **options)
+
+
+def outcome(network=None, **options):
+    """All that a run leaves: accuracies, losses and the network's tensors."""
+    network, losses = network or make_network(), []
+    accuracies = run(network, losses=losses, **options)
+    return accuracies, losses, [tensor.tolist() for tensor in network.state_dict().values()]
+
+
+def make_dropping():
+    """A network that draws random numbers in every step."""
+    network = make_network()
+    network.backbone.append(torch.nn.Dropout(0.5))
+    return network
+
+
+@pytest.mark.parametrize("make", [make_network, make_dropping])
+def test_a_run_stopped_after_any_step_resumes_to_the_same_result(tmp_path, make):
+    budgets, path = (3, 8), tmp_path / "state.pt"
+    expected = outcome(make(), budgets=budgets)
+    for step in range(1, 9):
+        run_until(step, path, make(), budgets=budgets)
+        assert path.exists() == (step > 1)
+        steps = []
+        found = outcome(make(), budgets=budgets, resume_path=path, watch=steps.append)
+        assert steps == list(range(step, 9))
+        assert found == expected
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+from tests.support.networks import make_images, make_network
+from ckptrank.finetune import resume
+from ckptrank.finetune.recipe import Recipe
+from ckptrank.finetune.train import finetune
+torch.set_num_threads(1)
+resume.SAVE_EVERY_SECONDS = -1
+finetune(
+    make_network(), make_images(24), make_images(30, seed=1), classes=3,
+    recipe=Recipe(0.1, 8, (5, 300)), seed=3, device=torch.device("cpu"),
+    resume_path=Path(sys.argv[1]), watch=lambda step: print(step, flush=True),
+)
+"""
+
+
+def test_a_process_that_is_killed_leaves_a_state_to_go_on_with(tmp_path):
+    path, steps = tmp_path / "state.pt", []
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, path],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        for line in process.stdout:
+            if int(line) == 40:
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    found = outcome(budgets=(5, 300), resume_path=path, watch=steps.append)
+    assert 40 <= steps[0] < 300
+    assert found == outcome(budgets=(5, 300))
+
+
+def test_a_state_of_other_weights_is_not_resumed(tmp_path):
     path = tmp_path / "state.pt"
-    path.write_bytes(b"not a checkpoint")
-    assert run(resume_path=path) == run()
-    assert "state.pt is unreadable" in caplog.text
+    run_until(10, path, make_network(seed=1), identity={"sha256": "a"})
+    expected = outcome(make_network(seed=2))
+    found = outcome(make_network(seed=2), resume_path=path, identity={"sha256": "b"})
+    assert found == expected
+
+
+def test_a_gpus_random_state_is_kept_and_restored(tmp_path, monkeypatch):
+    """As far as that can be seen without one: what is asked of PyTorch, and where it is put."""
+    gpu, drawn = torch.device("cuda", 0), []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: torch.tensor([7, device.index]))
+    monkeypatch.setattr(
+        torch.cuda, "set_rng_state", lambda state, device: drawn.append((state.tolist(), device))
+    )
+    path, state = tmp_path / "state.pt", None
+    for _ in range(2):
+        model = Classifier(make_network(), 3)
+        training = TrainingStep(model, SGD(model.parameters()), None, Precision("float32", CPU))
+        training.precision = Precision("float32", gpu)
+        state = RunState(training, path, "a run")
+        state.restore()
+        state.save()
+    assert drawn == [([7, 0], gpu)]
+
+
+@pytest.fixture
+def undisturbed(one_thread):
+    return outcome()
+
+
+@pytest.fixture
+def left(one_thread, tmp_path):
+    """The bytes of a state that is right."""
+    path = tmp_path / "left.pt"
+    run_until(12, path)
+    return path.read_bytes()
+
+
+def rewrite(change):
+    """Return what saves a state anew with one change, its checksums those of its content."""
+
+    def damage(content):
+        state = torch.load(io.BytesIO(content), weights_only=True)
+        changed = io.BytesIO()
+        torch.save(change(state) or state, changed)
+        return changed.getvalue()
+
+    return damage
+
+
+def flip(share, bit=0x40):
+    """Return what flips one bit at a share of a file."""
+
+    def damage(content):
+        damaged = bytearray(content)
+        damaged[int(share * len(damaged))] ^= bit
+        return bytes(damaged)
+
+    return damage
+
+
+def flip_a_weight(content):
+    """Flip a bit of the exponents of a convolution's weights: PyTorch reads the file without a word."""
+    weights = torch.load(io.BytesIO(content), weights_only=True)["training"]["model"]
+    stored = weights["network.backbone.0.weight"].permute(0, 2, 3, 1).contiguous().numpy().tobytes()
+    assert content.count(stored) == 1
+    damaged = bytearray(content)
+    damaged[content.index(stored) + 3] ^= 0x04
+    torch.load(io.BytesIO(bytes(damaged)), weights_only=True)
+    return bytes(damaged)
+
+
+def take_other_network(state):
+    """Half of its tensors fit, and were copied before the others did not."""
+    other = Classifier(make_network(seed=9), 5).state_dict()
+    state["training"]["model"] = other
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "garbage": lambda content: b"not a checkpoint",
+    "random bytes": lambda content: np.random.default_rng(0).bytes(len(content)),
+    "a broken pickle": lambda content: b"\x80\x02cnumpy\nndarray\nR.",
+    **{f"cut at {share}": lambda c, s=share: c[: int(s * len(c))] for share in (0.01, 0.5, 0.9)},
+    "cut by a byte": lambda content: content[:-1],
+    **{f"a bit at {share}": flip(share) for share in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)},
+    "a bit of a weight": flip_a_weight,
+    "a list": rewrite(lambda state: [1, 2]),
+    "a text": rewrite(lambda state: "state"),
+    **{
+        f"no {key}": rewrite(lambda state, key=key: {k: v for k, v in state.items() if k != key})
+        for key in ("fingerprint", "training", "step", "random", "accuracies")
+    },
+    "no losses": rewrite(lambda state: state["training"].pop("losses") and None),
+    "fewer velocities": rewrite(
+        lambda state: state["training"]["velocities"].pop() is None or None
+    ),
+    "no random state": rewrite(lambda state: state["random"].update(cpu=torch.zeros(3))),
+    "another architecture": rewrite(take_other_network),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_corrupt_state_costs_time_and_nothing_else(tmp_path, caplog, left, undisturbed, damage):
+    path = tmp_path / "state.pt"
+    path.write_bytes(damage(left))
+    steps = []
+    found = outcome(resume_path=path, watch=steps.append)
+    assert found == undisturbed
+    if steps[0] == 1:
+        assert "state.pt is unreadable" in caplog.text
+    else:  # the bit was one that nobody reads
+        assert steps[0] == 12
+
+
+def test_no_flipped_bit_of_a_state_is_taken_for_a_weight(tmp_path, left):
+    """Each is found, or is one of the padding and names that no tensor comes from."""
+    path = tmp_path / "state.pt"
+    whole = torch.load(io.BytesIO(left), weights_only=True)
+    passed = 0
+    for at in range(0, len(left), 41):
+        path.write_bytes(flip(at / len(left))(left))
+        try:
+            resume._check(path)
+            found = torch.load(path, weights_only=True)
+        except Exception:
+            continue
+        passed += 1
+        assert str(found) == str(whole)
+    assert passed < len(left) / 41 / 2
+
+
+@pytest.mark.parametrize("error", [ValueError, UnicodeDecodeError, IndexError, AttributeError])
+def test_a_reader_may_raise_about_anything(tmp_path, monkeypatch, left, undisturbed, error):
+    def fail(*_arguments, **_options):
+        raise (
+            error("utf-8", b"", 0, 1, "") if error is UnicodeDecodeError else error("of the reader")
+        )
+
+    path = tmp_path / "state.pt"
+    path.write_bytes(left)
+    monkeypatch.setattr(torch, "load", fail)
+    assert outcome(resume_path=path) == undisturbed
+
+
+def test_a_state_that_fits_by_half_leaves_everything_as_it_was(tmp_path, left):
+    path = tmp_path / "state.pt"
+    path.write_bytes(left)
+    fingerprint = torch.load(path, weights_only=True)["fingerprint"]
+    for change in (
+        take_other_network,
+        lambda state: state["training"].pop("losses") and None,
+        lambda state: state["random"].update(cpu=torch.zeros(3)),
+    ):
+        path.write_bytes(rewrite(change)(left))
+        torch.manual_seed(11)
+        model = Classifier(make_network(seed=4), 3)
+        training = TrainingStep(model, SGD(model.parameters()), None, Precision("float32", CPU))
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        random = torch.get_rng_state()
+        state = RunState(training, path, fingerprint)
+        state.restore()
+        assert all(torch.equal(before[name], now) for name, now in model.state_dict().items())
+        assert training.optimiser.velocities == [None] * len(training.optimiser.parameters)
+        assert (training.losses, state.step, state.accuracies) == ([], 0, {})
+        assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_the_parts_of_a_state_have_checksums(tmp_path):
+    path = tmp_path / "state.pt"
+    torch.save({"weights": torch.arange(1000.0)}, path)
+    resume._check(path)
+    content = path.read_bytes()
+    at = content.index(torch.arange(1000.0).numpy().tobytes()) + 400
+    path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    assert not torch.equal(torch.load(path)["weights"], torch.arange(1000.0)), "PyTorch reads it"
+    with pytest.raises(zipfile.BadZipFile, match=r"the checksum of .* differs"):
+        resume._check(path)
 
 
 def test_a_diverged_run_ends_with_the_accuracy_it_has():
@@ -344,6 +608,30 @@ def test_a_whole_run_equals_the_recipe_written_out():
         network.backbone.parameters(), reference.backbone.parameters(), strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.01}, {"nesterov": True}])
+def test_on_a_processor_a_run_is_a_plain_loop_bit_by_bit(options):
+    """With PyTorch's own optimiser in the form that ours takes (fused), images channels-last as ours are."""
+    network, losses = make_network(seed=5), []
+    run(network, recipe=Recipe(0.1, 8, [20], **options), losses=losses)
+    reference = make_network(seed=5).train().to(memory_format=torch.channels_last)
+    output = torch.nn.Linear(6, 3)
+    torch.nn.init.zeros_(output.weight)
+    torch.nn.init.zeros_(output.bias)
+    parameters = [*reference.backbone.parameters(), *output.parameters()]
+    optimiser = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, fused=True, **options)
+    expected, order = [], SampleOrder(24, 8, 3)
+    for step in range(20):
+        images, labels = TRAIN.batch(order.rows(step), CPU)
+        loss = torch.nn.functional.cross_entropy(output(reference(images)[0]), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        expected.append(loss.item())
+    assert losses == expected
+    for name, tensor in reference.backbone.state_dict().items():
+        assert torch.equal(network.backbone.state_dict()[name], tensor)
 
 
 def test_a_test_batch_too_large_for_the_gpu_is_computed_in_parts(monkeypatch):

@@ -50,6 +50,39 @@ def _hold(ready):
     held[1].close()
 
 
+def _compute(begun, end):
+    with acquire_device("cuda", threads=1) as device:
+        assert device == torch.device("cuda", 0)
+        begun.set()
+        assert end.wait(60)
+
+
+def test_a_second_job_waits_until_the_first_has_left_the_only_gpu(two_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "a GPU")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda index: None)
+    monkeypatch.setattr(module, "_make_repeatable", lambda: None)
+    context = multiprocessing.get_context("fork")
+    begun, end = ([context.Event() for _ in range(2)] for _ in range(2))
+    jobs = [context.Process(target=_compute, args=pair) for pair in zip(begun, end, strict=True)]
+    try:
+        jobs[0].start()
+        assert begun[0].wait(20)
+        jobs[1].start()
+        assert not begun[1].wait(1.5), "it has asked twice by now"
+        end[0].set()
+        assert begun[1].wait(20)
+        end[1].set()
+        for job in jobs:
+            job.join(20)
+        assert [job.exitcode for job in jobs] == [0, 0]
+    finally:
+        for job in jobs:
+            if job.is_alive():
+                job.kill()
+
+
 def test_a_killed_job_releases_its_gpu(two_gpus):
     context = multiprocessing.get_context("fork")
     ready = context.Event()

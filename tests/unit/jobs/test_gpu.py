@@ -7,6 +7,7 @@ from tests.support.networks import make_images, make_network
 
 from ckptrank.features.extract import extract_features
 from ckptrank.features.store import open_features
+from ckptrank.finetune import resume
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.train import finetune
 from ckptrank.jobs.device import acquire_device, describe
@@ -44,6 +45,28 @@ def test_fine_tuning_repeats_exactly_and_agrees_with_the_processor(gpu):
     first = tune(gpu)
     assert tune(gpu) == first
     assert first[30] == pytest.approx(tune(torch.device("cpu"))[30], abs=0.1)
+
+
+def test_a_stopped_run_with_dropout_resumes_to_the_same_losses(gpu, tmp_path, monkeypatch):
+    """Dropout draws from the GPU's own generator, whose state is part of the run's."""
+    monkeypatch.setattr(resume, "SAVE_EVERY_SECONDS", -1)
+
+    def train(**options):
+        network, losses = make_network(), []
+        network.backbone.append(torch.nn.Dropout(0.5))
+        recipe = Recipe(0.1, 8, [4, 10])
+        options = {"classes": 3, "recipe": recipe, "seed": 3, "losses": losses, **options}
+        return finetune(network, TRAIN, TEST, device=gpu, **options), losses
+
+    def stop(step):
+        if step == 7:
+            raise KeyboardInterrupt
+
+    path, steps = tmp_path / "state.pt", []
+    with pytest.raises(KeyboardInterrupt):
+        train(resume_path=path, watch=stop)
+    assert train(resume_path=path, watch=steps.append) == train()
+    assert steps == [7, 8, 9, 10]
 
 
 def test_features_agree_with_the_processors(gpu, tmp_path):
