@@ -1,5 +1,6 @@
 """Archives of images, unpacked where nothing in them can reach outside their folder."""
 
+import copy
 import errno
 import logging
 import shutil
@@ -72,7 +73,21 @@ def _unpack_tar(archive: Path, folder: Path, most_bytes: int, most_files: int) -
         for number, member in enumerate(content, start=1):
             total += member.size
             _check_size(archive, number, total, most_bytes, most_files)
-            content.extract(member, folder, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                content.extract(member, folder, filter="data")
+            else:
+                _extract_plain(content, member, folder)
+
+
+def _extract_plain(content: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Extract a file or a folder where the library has no filters (Python before 3.11.4); refuse all else."""
+    member = copy.copy(member)
+    member.name = member.name.lstrip("/")
+    if ".." in Path(member.name).parts or not (member.isfile() or member.isdir()):
+        raise tarfile.ExtractError(
+            f"{member.name!r} is a link, a device or leads out of the folder"
+        )
+    content.extract(member, folder, set_attrs=False)
 
 
 def _unpack_zip(archive: Path, folder: Path, most_bytes: int, most_files: int) -> None:

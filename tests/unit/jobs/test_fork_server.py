@@ -142,7 +142,7 @@ def test_no_server_where_temporary_files_lie_too_deep_for_a_socket(monkeypatch, 
 
 
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
-    starter = "from ckptrank.jobs.fork_server import start; import os; print(start()); os._exit(0)"
+    starter = "from ckptrank.jobs.fork_server import start; import os; print(start(), flush=True); os._exit(0)"
     prefix = subprocess.run(
         [sys.executable, "-c", starter], capture_output=True, text=True, check=True
     ).stdout.strip()
