@@ -1,5 +1,16 @@
 # The first paper's appendix A.6: which backbone for a detector. The ground truth is its average precision after
 # fine-tuning; the measures see features of whole images, and of the objects in them.
+from ckptrank.workflow.detection_plan import GATHERED_SCORES, GATHERED_VIEWS
+
+# On processors both views of a pair are one job of the cluster. With GPUs each is a job of its own, as in features.smk.
+GATHERS_VIEWS = EXTRACTION_GROUP is not None and len(detection.entry["views"]) > 1
+
+
+def get_scores_group(wildcards):
+    """All scores of a task become one job of the cluster, see `get_pair_group`."""
+    return f"{wildcards.task[:60]}.detection"
+
+
 rule extract_objects:
     input:
         checkpoint=paths.CHECKPOINT,
@@ -8,6 +19,8 @@ rule extract_objects:
         paths.OBJECT_FEATURES,
     log:
         "<logs>/detection/features/{task}/{checkpoint}.log",
+    group:
+        EXTRACTION_GROUP
     conda:
         "../envs/torch.yaml"
     resources:
@@ -29,6 +42,35 @@ rule extract_objects:
         ),
     script:
         "../scripts/detection/extract_objects.py"
+
+
+# As `gather_scores` of scores.smk: these make no file of worth, and connect what travels together.
+if GATHERS_VIEWS:
+
+    rule gather_views:
+        input:
+            lambda wildcards: detection.views_of_pair(
+                wildcards.task, wildcards.checkpoint
+            ),
+        output:
+            touch(GATHERED_VIEWS),
+        group:
+            get_pair_group
+        resources:
+            mem_mb=100,
+            runtime=runtime(5),
+
+
+rule gather_detection_scores:
+    input:
+        lambda wildcards: detection.scores_of_task(wildcards.task),
+    output:
+        touch(GATHERED_SCORES),
+    group:
+        get_scores_group
+    resources:
+        mem_mb=100,
+        runtime=runtime(5),
 
 
 rule finetune_detector:
@@ -77,14 +119,18 @@ rule select_detector:
         paths.DETECTOR,
     log:
         "<logs>/detection/repeats/{task}/{checkpoint}.log",
+    group:
+        None if detection.trains_repeats else "report"
     conda:
         "../envs/torch.yaml"
     resources:
-        gpu=resources.gpus(),
-        gpu_model=resources.gpu_model(),
+        gpu=resources.gpus(detection.trains_repeats),
+        gpu_model=resources.gpu_model(detection.trains_repeats),
         mem_mb=resources.torch_memory(),
-        runtime=detection_resources.sweep_runtime(
-            DETECTOR_COST * detection.repeated_steps
+        runtime=(
+            detection_resources.sweep_runtime(DETECTOR_COST * detection.repeated_steps)
+            if detection.trains_repeats
+            else runtime(10)
         ),
     params:
         checkpoint=lambda wildcards: wildcards.checkpoint,
@@ -119,6 +165,8 @@ for view in detection.entry["views"]:
                 ),
             log:
                 f"<logs>/detection/scores/{view}/{job.name}/{{task}}.log",
+            group:
+                get_scores_group
             conda:
                 f"../envs/{job.stack}.yaml"
             resources:
@@ -141,10 +189,13 @@ rule collect_detection:
         checkpoints=expand(paths.CHECKPOINT, checkpoint=detection.tuned),
         tasks=expand(paths.TASK, task=detection.tasks),
         ground_truth=detection.ground_truth_files(),
+        gathered=detection.gathered_files(pairs=GATHERS_VIEWS),
     output:
         **detection.table_files(),
     log:
         "<logs>/detection/evaluation/collect.log",
+    group:
+        "report"
     conda:
         "../envs/report.yaml"
     resources:

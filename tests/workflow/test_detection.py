@@ -1,8 +1,11 @@
-"""`snakemake detection` and `snakemake rank` on a folder of Pascal VOC's layout, from the images to the pages.
+"""`snakemake detection` and `snakemake rank` on a folder of Pascal VOC's layout, from the images to the pages; `rank` on a
+file in COCO's format too.
 
 The networks are code of one's own with seeded weights: two with feature maps, and one without, which is a row with its
 reason.
 """
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,8 @@ from safetensors.numpy import save_file
 from tests.support.annotations import write_voc
 from tests.support.page_text import Text
 from tests.support.workspaces import make_workspace, planned_jobs
+
+from ckptrank.tasks import load_task
 
 pytestmark = pytest.mark.workflow
 PRESET = "boxes.yaml"
@@ -184,3 +189,40 @@ def test_more_steps_of_the_head_rerun_detectors_and_what_is_made_of_them(ran, tm
     # Pages on what ran show the config, and pages lead to them.
     computed = {name for name in planned if not name.startswith("render_")} - {*TARGETS}
     assert computed == {"finetune_detector", "select_detector", "collect_detection"}
+
+
+def write_coco_of(root, file):
+    """Write the scenes of a folder of VOC's layout as an annotation file whose images stay where they are."""
+    task = load_task({"source": "voc", "path": str(root)})
+    images, annotations = [], []
+    for split in ("train", "test"):
+        objects = task.objects(split)
+        for number, path in enumerate(task.images(split).paths):
+            image = len(images) + 1
+            images.append({"id": image, "file_name": path, "height": SIDE, "width": SIDE})
+            for row in objects.rows(number):
+                left, top, right, bottom = objects.boxes[row].tolist()
+                box = [left, top, right - left, bottom - top]
+                category = int(objects.labels[row]) + 1
+                annotations.append({"image_id": image, "category_id": category, "bbox": box})
+    categories = [{"id": at, "name": name} for at, name in enumerate(task.classes, start=1)]
+    listed = [{"id": at, **each} for at, each in enumerate(annotations)]
+    content = {"images": images, "annotations": listed, "categories": categories}
+    file.write_text(json.dumps(content))
+
+
+def test_a_file_in_cocos_format_is_ranked(tmp_path):
+    workspace = make_workspace(tmp_path / "of coco")
+    write_networks(workspace.folder)
+    draw_scenes(workspace.folder / "VOC")
+    write_coco_of(workspace.folder / "VOC", workspace.folder / "boxes.json")
+    coco = "source: coco, title: Cats and dogs, path: boxes.json, images: VOC, test_fraction: 0.25"
+    voc = "source: voc, title: Cats and dogs, path: VOC"
+    assert voc in CONFIG
+    (workspace.folder / "presets" / PRESET).write_text(CONFIG.replace(voc, coco))
+    workspace.run("rank", preset=PRESET)
+    order = read((workspace,), "rank/boxes/ranking").set_index("checkpoint")
+    assert set(order.index[order["rank"].notna()]) == set(TITLES)
+    page = read_page((workspace,), "rank/boxes")
+    assert "2 classes, 1" in page
+    assert "The images have boxes" in page

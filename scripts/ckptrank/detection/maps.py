@@ -2,8 +2,9 @@
 
 A detector wants maps at several strides. Libraries name them (timm's ``features_only``, torchvision's
 ``create_feature_extractor``), but a checkpoint may come from neither; so an image is sent through, and for each
-stride the last layer counts whose output has that size, of the outermost layers: a stage, not a part of its blocks.
-For ResNets, MobileNets, EfficientNets, VGG and the built-in networks these are the ends of the stages.
+stride the last layer counts whose output has that size, of the outermost layers: a stage, not a part of its blocks. A
+chain of stages (timm's ``stages`` and ``blocks``, torchvision's ``features``) counts as if its layers were outermost.
+For ResNets, MobileNets, EfficientNets, DenseNets, ConvNeXts, VGG and the built-in networks these are the ends of the stages.
 """
 
 import math
@@ -18,6 +19,7 @@ from ckptrank.checkpoints.network import Network
 from ckptrank.errors import PairFault
 
 TRIAL_SIDE = 128
+TRUNK_STRIDES = 3  # a chain of stages has at least so many, a block at most two
 LEAST_SHARE = 0.5  # of the layers with weights must come before the last map
 
 
@@ -98,15 +100,16 @@ class FeatureMaps(nn.Module):
 def find_stages(body: nn.Module, strides: Sequence[int]) -> list[Stage]:
     """Return the stages of a network at those of the strides that it has, from the finest on; see the module."""
     outputs = _list_outputs(body)
+    trunks = _find_trunks(body, outputs)
     best: dict[int, _Output] = {}
     smallest = TRIAL_SIDE
     for output in outputs:
         if output.shape is None or output.shape[2] > smallest:  # enlarged again, to be pooled
             continue
         smallest = output.shape[2]
-        stride = 2 ** round(math.log2(TRIAL_SIDE / output.shape[2]))
+        stride = _find_stride(output)
         known = best.get(stride)
-        if known is None or _depth(output.name) <= _depth(known.name):
+        if known is None or _depth(output.name, trunks) <= _depth(known.name, trunks):
             best[stride] = output
     found = [
         Stage(best[stride].name, stride, best[stride].shape[1])
@@ -163,5 +166,27 @@ def _list_outputs(body: nn.Module) -> list[_Output]:
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
-def _depth(name: str) -> int:
-    return name.count(".")
+def _find_stride(output: _Output) -> int:
+    return 2 ** round(math.log2(TRIAL_SIDE / output.shape[2]))
+
+
+def _find_trunks(body: nn.Module, outputs: Sequence[_Output]) -> set[str]:
+    """Return the names of the chains of layers whose maps have several strides: stages stand in them side by side."""
+    strides: dict[str, set[int]] = {}
+    for output in outputs:
+        if output.shape is not None:
+            strides.setdefault(output.name.rpartition(".")[0], set()).add(_find_stride(output))
+    return {
+        name
+        for name, found in strides.items()
+        if name
+        and len(found) >= TRUNK_STRIDES
+        and isinstance(body.get_submodule(name), nn.Sequential | nn.ModuleList)
+    }
+
+
+def _depth(name: str, trunks: set[str]) -> int:
+    """Return how many layers hold a layer, chains of stages not counted."""
+    parts = name.split(".")
+    holders = (".".join(parts[:end]) for end in range(1, len(parts)))
+    return sum(holder not in trunks for holder in holders)

@@ -113,8 +113,9 @@ def warn_of_objects(facts: Mapping) -> list[str]:
     mean = facts["objects"]["train"] / facts["train_samples"]
     return [
         f"The images have boxes, {mean:.1f} an image: the order is by which classes are in an image and not by where they "
-        "are. Of the two sets on which all detectors were tuned (docs/detection.md) such an order was useful on drawn scenes and "
-        "reversed on photos of blood cells. `make detect` fine-tunes detectors and says how far it holds here. "
+        "are. All detectors were tuned on two sets (docs/detection.md): on drawn scenes such an order agreed with theirs (Kendall's "
+        "tau 0.69, 12 checkpoints), on photos of blood cells its measures went against it (-0.38 to -0.82, 11 checkpoints). "
+        "`make detect` fine-tunes detectors and says how far it holds here. "
         "Checkpoints without feature maps, as transformers of patches, are ranked too but carry no detector."
     ]
 

@@ -98,7 +98,16 @@ class FeatureInputs:
         features = self._open(file)
         train = features.train
         labels = train.read("labels")
-        fit, held = choose_rows(labels, self._protocol, self._held_out, self._task, self._part)
+        # Of objects; where a sample is an image there is none.
+        images = train.read("image")[:, 0] if train.shape("image") else None
+        fit, held = choose_rows(
+            labels,
+            self._protocol,
+            self._held_out,
+            self._task,
+            self._part,
+            groups=images,
+        )
         if held is not None:
             return train.limited_to(fit), train.limited_to(held)
         test = features.test if self._protocol.scores_test_set(self._held_out) else None

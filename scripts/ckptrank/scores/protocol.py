@@ -30,12 +30,19 @@ class Protocol:
 
 
 def choose_rows(
-    labels: np.ndarray, protocol: Protocol, held_out: bool, task: str, part: int | None = None
+    labels: np.ndarray,
+    protocol: Protocol,
+    held_out: bool,
+    task: str,
+    part: int | None = None,
+    *,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Return (rows to fit on, rows to score or None) among the training samples of a task.
 
     ``part``: the number of a random half of the samples, instead of them all. Seeded by the task
-    (and the part) alone, so that every checkpoint is judged on the same samples.
+    (and the part) alone, so that every checkpoint is judged on the same samples. ``groups``: samples of one group,
+    as the objects of an image, lie all on one side.
     """
     rows = np.arange(len(labels))
     cap = protocol.samples_per_class
@@ -45,5 +52,12 @@ def choose_rows(
         rows = rows[halve(labels[rows], seed_from("half", task, part))]
     if protocol.scores_test_set(held_out) or not held_out:
         return rows, None
-    fit, held = hold_out(labels[rows], HELD_OUT_FRACTION, seed_from("hold out", task))
+    seed = seed_from("hold out", task)
+    if groups is None:
+        fit, held = hold_out(labels[rows], HELD_OUT_FRACTION, seed)
+    else:
+        # Its package imports what a score seldom needs.
+        from ckptrank.tasks.labels import split_rows
+
+        fit, held = split_rows(labels[rows], HELD_OUT_FRACTION, seed, groups[rows])
     return rows[fit], rows[held]

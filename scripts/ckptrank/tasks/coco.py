@@ -59,9 +59,11 @@ def read_annotations(file: Path) -> dict[str, list[tuple[int, dict]]]:
 
     Raises :class:`PairFault` where it is not in COCO's format.
     """
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         content = json.loads(text)
+    except UnicodeDecodeError as error:
+        raise PairFault(f"{file}: is not in UTF-8 (byte {error.start}: {error.reason})") from error
     except ValueError as error:
         raise PairFault(f"{file}: is no JSON ({error})") from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]

@@ -156,11 +156,12 @@ def _check_box(
         faults.add(annotation.place, f"{said} has no area")
         return None
     over = max(-left, -top, right - width, bottom - height)
-    if over > TOLERANCE:
-        faults.add(annotation.place, f"{said} is not in the image of {width} x {height} pixels")
     left, right = max(left, 0), min(right, width)
     top, bottom = max(top, 0), min(bottom, height)
-    return (left, top, right, bottom) if right > left and bottom > top else None
+    inside = right > left and bottom > top
+    if over > TOLERANCE or not inside:
+        faults.add(annotation.place, f"{said} is not in the image of {width} x {height} pixels")
+    return (left, top, right, bottom) if inside else None
 
 
 def save_objects(folder: Path, splits: dict[str, Objects]) -> None:

@@ -104,9 +104,16 @@ def _list_images(layout: Path, listed: str, masks: bool) -> list[tuple[str, str]
     lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
     file = lists / f"{listed}.txt"
     if file.is_file():
-        lines = enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise PairFault(
+                f"{file}: is not in UTF-8 (byte {error.start}: {error.reason})"
+            ) from error
         return [
-            (f"{file}, line {number}", line.split()[0]) for number, line in lines if line.strip()
+            (f"{file}, line {number}", line.split()[0])
+            for number, line in enumerate(lines, start=1)
+            if line.strip()
         ]
     if lists.is_dir() or listed != _SETS["train"]:
         known = ", ".join(list_sets(layout, masks)) or "none"

@@ -22,6 +22,9 @@ from ckptrank.workflow.sweep import STEP, SweepJob, list_sweep_jobs
 
 TABLES = ("checkpoints", "tasks", "ground_truth", "scores", "measures", "metrics", "summary")
 DETECTOR = ("strides", "channels", "min_size", "max_size", "freeze_norms")
+# Empty files that connect jobs which travel together on a cluster: of a pair, and of a task.
+GATHERED_VIEWS = "<results>/detection/gathered/{task}/{checkpoint}"
+GATHERED_SCORES = "<results>/detection/gathered/{task}.scores"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class DetectionPlan:
     @property
     def repeated_steps(self) -> int:
         return self.entry["finetune"]["repeats"] * max(self.entry["finetune"]["steps"])
+
+    @property
+    def trains_repeats(self) -> bool:
+        """Whether the job that selects the best setting trains something; the weights of detectors are not kept."""
+        return self.entry["finetune"]["repeats"] > 0
 
     def settings(self, task: str, rates: str | None = None) -> dict:
         """Return what the runs of a job are told: the recipe's settings with its own budgets, and the detector.
@@ -106,6 +114,13 @@ class DetectionPlan:
         """Return the features of all ranked checkpoints, in their order."""
         return [self.features(view).format(task=task, checkpoint=name) for name in self.ranked]
 
+    def views_of_pair(self, task: str, checkpoint: str) -> list[str]:
+        """Return the features of a pair in all views."""
+        return [
+            self.features(view).format(task=task, checkpoint=checkpoint)
+            for view in self.entry["views"]
+        ]
+
     def pairs(self, task: str) -> list[dict]:
         """Return the pairs that a job scores, as ``ckptrank.scores.run.sort_pairs`` takes them."""
         return [
@@ -116,13 +131,24 @@ class DetectionPlan:
     def score_files(self) -> dict[str, list[str]]:
         """Return view -> the scores of all its jobs."""
         return {
-            view: [
-                paths.DETECTION_SCORES.format(view=view, job=job.name, task=task)
-                for job in self.jobs
-                for task in self.tasks
-            ]
+            view: [file for task in self.tasks for file in self._list_scores(view, task)]
             for view in self.entry["views"]
         }
+
+    def scores_of_task(self, task: str) -> list[str]:
+        """Return the scores of a task in all views, which travel together on a cluster."""
+        return [file for view in self.entry["views"] for file in self._list_scores(view, task)]
+
+    def _list_scores(self, view: str, task: str) -> list[str]:
+        return [
+            paths.DETECTION_SCORES.format(view=view, job=job.name, task=task) for job in self.jobs
+        ]
+
+    def gathered_files(self, *, pairs: bool) -> list[str]:
+        """Return what connects the scores of each task and, if ``pairs`` travel too, the views of each pair."""
+        scores = [GATHERED_SCORES.format(task=task) for task in self.tasks]
+        named = product(self.tasks, self.ranked) if pairs else ()
+        return scores + [GATHERED_VIEWS.format(task=task, checkpoint=name) for task, name in named]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
         """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""

@@ -276,12 +276,12 @@ def _count_jobs(plan: Plan, found: Estimate) -> None:
     """Add the jobs of a cluster."""
     ranked, tuned = _count_pairs(plan)
     found.jobs["tasks and checkpoints"] = len(plan.tasks) + len(plan.checkpoints)
-    if plan.fitted:
+    if plan.fitted and (plan.gpu or not plan.detectors):
         found.jobs["decoding images"] = plan.fitted
     if plan.detectors:
-        found.jobs["extraction"] = ranked * len(plan.views)
-        found.jobs["measures of features"] = _count_scoring(plan)
-        found.jobs["fine-tuning"] = tuned * (_count_parts(plan) + 1)
+        found.jobs["extraction"] = ranked * (len(plan.views) if plan.gpu else 1)
+        found.jobs["measures of features"] = len(plan.tasks)
+        found.jobs["fine-tuning"] = tuned * (_count_parts(plan) + bool(plan.sweep["repeats"]))
     else:
         parts = _count_parts(plan)
         found.jobs["extraction and measures of features"] = ranked * (2 if plan.gpu else 1)

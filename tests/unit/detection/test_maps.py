@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torchvision.models import resnet18
+from torchvision.models import get_model, resnet18
 
 from ckptrank.checkpoints.builtin import make_untrained
 from ckptrank.checkpoints.network import Network
@@ -38,6 +38,46 @@ def test_the_stages_of_built_in_networks(architecture, channels):
     assert [each[2] for each in found] == channels
     assert [each[1] for each in found] == [4, 8, 16][: len(channels)]
     assert found[-1][0] == "body"
+
+
+BY_LIBRARY = {
+    "torchvision": {
+        "densenet121": ["features.denseblock1", "features.denseblock2", "features.denseblock3", "features"],
+        "vgg11": ["features.9", "features.14", "features.19", "features"],
+        "mobilenet_v2": ["features.3", "features.6", "features.13", "features"],
+        "efficientnet_b0": ["features.2", "features.3", "features.5", "features"],
+        "convnext_tiny": ["features.1", "features.3", "features.5", "features"],
+    },
+    "timm": {
+        "resnet18": ["layer1", "layer2", "layer3", "layer4"],
+        "mobilenetv3_small_050": ["blocks.0", "blocks.1", "blocks.3", "blocks"],
+        "efficientnet_lite0": ["blocks.1", "blocks.2", "blocks.4", "bn2"],
+        "convnext_atto": ["stages.0", "stages.1", "stages.2", "norm_pre"],
+        "resnetv2_50": ["stages.0", "stages.1", "stages.2", "norm"],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "layers"),
+    [(library, *each) for library, models in BY_LIBRARY.items() for each in models.items()],
+)
+def test_the_stages_of_the_makes_that_the_docs_name(library, name, layers):
+    """The ends of the stages, not a stem before them, and maps that can be trained through."""
+    if library == "timm":
+        body = pytest.importorskip("timm").create_model(name, pretrained=False, num_classes=0)
+    else:
+        body = get_model(name, weights=None)
+    found = find_stages(body, (4, 8, 16, 32))
+    assert [stage.name for stage in found] == layers
+    assert [stage.stride for stage in found] == [4, 8, 16, 32]
+    maps = FeatureMaps(Network(body, 1, None, PREPROCESSING), (4, 8, 16, 32), freeze_norms=True)
+    given = list(maps.train()(torch.rand(1, 3, 96, 64)).values())
+    sides = [(96 // stage.stride, 64 // stage.stride) for stage in found]
+    assert [tuple(each.shape[1:]) for each in given] == [
+        (stage.channels, *side) for stage, side in zip(found, sides, strict=True)
+    ]
+    sum(each.sum() for each in given).backward()
 
 
 def test_a_map_that_is_enlarged_to_be_pooled_is_no_stage():

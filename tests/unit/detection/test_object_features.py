@@ -52,6 +52,7 @@ def test_features_are_the_mean_of_the_map_inside_the_box(tmp_path, monkeypatch):
     objects, images = task.objects("train"), task.images("train")
     np.testing.assert_array_equal(features.read("labels"), objects.labels)
     np.testing.assert_array_equal(features.read("sample_id"), np.arange(len(objects.labels)))
+    np.testing.assert_array_equal(features.read("image")[:, 0], objects.images)
     found = features.read("features")
     assert found.shape == (len(objects.labels), 3)
     expected = np.stack(

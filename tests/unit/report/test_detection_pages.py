@@ -7,6 +7,7 @@ import pytest
 from tests.support.detectors import write_run
 from tests.support.page_text import Text
 
+from ckptrank.published.neucrab import read_detection
 from ckptrank.report.detection.chapter import describe, write
 from ckptrank.report.detection.frames import read_results
 from ckptrank.report.detection.tables import render_costs, render_precisions, render_ranking
@@ -57,6 +58,33 @@ def test_printed_numbers_stand_beside_whole_images_alone(given):
     assert shown(table, by_view["Objects"], "kendall") == pytest.approx(-100)
     without = render_ranking(read_results(given), "scenes", None)
     assert "paper_kendall" not in [column.key for column in without.columns]
+
+
+def test_every_printed_row_is_shown_and_a_dash_where_this_run_has_none(given):
+    table = render_ranking(read_results(given), "scenes", "VOC detection")
+    keys = [f"paper_{name}" for name in ("recall_at_1", "pearson", "kendall")]
+    shown_of = {
+        row.cells[1].value: [shown(table, at, key) for key in keys]
+        for at, row in enumerate(table.rows)
+        if row.cells[0].value == "Whole images" and shown(table, at, keys[1]) is not None
+    }
+    printed = read_detection().loc["VOC detection"] * [100, 1, 1]
+    assert shown_of == {name: row.tolist() for name, row in printed.iterrows()}
+    own = [row.cells[2:5] for row in table.rows if row.cells[1].value == "Fine-tune (5 epochs)"]
+    assert [[cell.value for cell in cells] for cells in own] == [[None] * 3]
+    assert "Fine-tune (1 epoch) and Fine-tune (5 epochs) have a dash for this run" in table.caption
+    missing = "Linear (1 epoch), Linear (5 epochs), Linear (converged)"
+    assert f"Whole images are not scored here by {missing}." in table.caption
+    views = [row.section for row in table.rows]
+    assert views == sorted(views)  # those rows stand with the others of whole images
+
+
+def test_a_run_on_objects_alone_shows_the_printed_rows_too(given):
+    results = read_results(given)
+    alone = replace(results, scores=results.scores.query("view == 'objects'"))
+    table = render_ranking(alone, "scenes", "VOC detection")
+    titles = [row.cells[1].value for row in table.rows if row.section == "images"]
+    assert titles == list(read_detection().loc["VOC detection"].index)
 
 
 def test_precisions_come_best_first_and_failures_last_with_their_reason(given):

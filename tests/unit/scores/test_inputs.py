@@ -70,6 +70,18 @@ def test_the_honest_protocol_never_reads_a_test_sample(tmp_path):
     np.testing.assert_array_equal(np.bincount(inputs["eval_labels"]), [2, 2])
 
 
+def test_the_honest_protocol_keeps_the_objects_of_an_image_together(tmp_path):
+    path, images = tmp_path / "objects.h5", np.tile(np.arange(5), 4)
+    with create_features(path, "net", "boxes") as writer:
+        writer.add_split("train", LABELS, np.arange(20))
+        writer.write("train", 0, image=images[:, None], features=images[:, None])
+    protocol = Protocol("train", None)
+    inputs = FeatureInputs(PairFiles(path), task="boxes", protocol=protocol, held_out=True)
+    fit, held = (set(inputs[name].ravel()) for name in ("features", "eval_features"))
+    assert fit.isdisjoint(held)
+    assert sorted(fit | held) == list(range(5))
+
+
 def test_the_papers_protocol_shows_the_test_set_to_what_needs_held_out_samples(tmp_path):
     probe = make_inputs(tmp_path, score_on="paper", held_out=True)
     assert (len(probe["features"]), probe["eval_features"].min()) == (20, 1000)

@@ -136,6 +136,17 @@ def test_bad_annotations_of_voc_are_named_by_file_and_line(voc, objects, message
         load_voc(voc, classes=["cat", "dog"])
 
 
+def test_a_box_a_pixel_over_the_border_is_cut(voc):
+    write_xml(voc, "one", [("cat", 0, 0, 41, 31), ("dog", 1, 1, 5, 5)])
+    assert load_voc(voc).train_objects.boxes[0].tolist() == [0, 0, 40, 30]
+
+
+def test_a_list_of_voc_that_is_not_in_utf_8(voc):
+    (voc / "ImageSets/Main/trainval.txt").write_bytes(b"one\nB\xe4r\n")
+    with pytest.raises(PairFault, match=r"trainval\.txt: is not in UTF-8 \(byte 5"):
+        load_voc(voc)
+
+
 def test_bad_annotations_of_voc_are_mended_or_left_out(voc, caplog):
     boxes = [("cat", 5, 5, 43, 9), ("dog", 5, 5, 5, 9), ("dog", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)]
     write_xml(voc, "one", boxes)
@@ -209,6 +220,34 @@ def test_coco_gives_the_labels_of_images_and_the_objects(coco):
     assert decode(objects, 2).sum() == 600
 
 
+def test_a_compressed_run_length_code_is_read(coco):
+    drawn = np.zeros((30, 40), np.uint8, order="F")
+    drawn[3:9, 5:20], drawn[20:, 30:] = 1, 1
+    code = codes.encode(drawn)["counts"].decode()
+    content = json.loads(coco.read_text())
+    content["annotations"][1]["segmentation"] = {"size": [30, 40], "counts": code}
+    coco.write_text(json.dumps(content))
+    objects = load_coco(coco, test_path=str(coco)).train_objects
+    np.testing.assert_array_equal(decode(objects, 1), drawn)
+    assert objects.masks[1] == code.encode()
+
+
+def test_objects_of_other_classes_than_those_named(coco, caplog):
+    content = json.loads(coco.read_text())
+    content["categories"].append({"id": 9, "name": "cow"})
+    content["annotations"].append({"id": 5, "image_id": 1, "category_id": 9, "bbox": [1, 1, 4, 4]})
+    coco.write_text(json.dumps(content))
+    named = {"classes": ["dog", "cat"], "test_path": str(coco)}
+    with pytest.raises(PairFault, match=r"annotation 5: unknown class 'cow'; .*on_bad_annotation"):
+        load_coco(coco, **named)
+    task = load_coco(coco, **named, on_bad_annotation="skip")
+    assert task.classes == ("dog", "cat")
+    assert task.train_objects.labels.tolist() == [1, 0, 0]
+    assert task.train_labels.tolist() == [[1, 1], [0, 0], [0, 0]]  # the cow's image stays
+    assert "unknown class 'cow'" in caplog.text
+    assert load_coco(coco, test_path=str(coco)).classes == ("cat", "dog", "cow")
+
+
 def test_masks_are_none_where_an_object_lacks_one(coco):
     content = json.loads(coco.read_text())
     del content["annotations"][1]["segmentation"]
@@ -260,6 +299,21 @@ def test_bad_annotations_of_coco_are_named_by_file_line_and_id(coco, change, mes
         load_coco(coco, test_path=str(coco))
 
 
+@pytest.mark.parametrize("box", [[-0.9, 1, 0.5, 4], [40.2, 1, 0.6, 4], [3, 30, 6, 0.8]])
+def test_a_box_beside_the_image_is_named_however_near_it_is(coco, caplog, box):
+    """Corners may lie a pixel over the border; what has nothing inside it is not dropped in silence."""
+    content = json.loads(coco.read_text())
+    content["annotations"][0]["bbox"] = box
+    coco.write_text(json.dumps(content))
+    with pytest.raises(PairFault, match=r"annotation 100: box .* is not in the image of 40 x 30"):
+        load_coco(coco, test_fraction=0.5)
+    content["annotations"].append({"image_id": 1, "category_id": 7, "bbox": [1, 1, 5, 5]})
+    coco.write_text(json.dumps(content))
+    task = load_coco(coco, test_path=str(coco), on_bad_annotation="skip")
+    assert task.train_objects.boxes[:, 0].tolist() == [20, 1, 0]
+    assert "is not in the image of 40 x 30 pixels" in caplog.text
+
+
 def test_a_missing_image_is_named_and_can_be_left_out(coco):
     (coco.parent / "b.png").unlink()
     with pytest.raises(PairFault, match=r"train\.json, line 1, image 1: no such file: .*b\.png"):
@@ -277,6 +331,12 @@ def test_what_is_no_annotation_file(tmp_path, content, message):
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(PairFault, match=message):
         load_coco(tmp_path / "x.json", test_fraction=0.5)
+
+
+def test_an_annotation_file_that_is_not_in_utf_8(coco):
+    coco.write_bytes(coco.read_bytes().replace(b'"cat"', b'"B\xe4r"'))
+    with pytest.raises(PairFault, match=r"train\.json: is not in UTF-8 \(byte \d+: invalid"):
+        load_coco(coco, test_path=str(coco))
 
 
 def test_how_the_test_set_is_given(coco):

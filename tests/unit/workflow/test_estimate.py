@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -250,8 +251,10 @@ def test_detectors_by_hand(tmp_path):
     assert seconds["extraction of objects"] == pytest.approx(50 * 9 * forward)
     samples = 40 + 3 * 40  # an image has three objects, until they are counted
     assert seconds["measures of features"] == pytest.approx(samples * 3 * 1.125e-4)
-    # A task, a checkpoint, two passes, two methods on two views, two runs and their best, the tables.
-    assert sum(found.jobs.values()) == 1 + 1 + 2 + 4 + 3 + 1
+    # A task, a checkpoint, both views of a pair, all scores of a task, two runs, their best with the tables.
+    assert sum(found.jobs.values()) == 1 + 1 + 1 + 1 + 2 + 1
+    on_gpu = estimate(replace(make_detection(), gpu=True, sweep=SWEEP | {"repeats": 1}), tmp_path)
+    assert sum(on_gpu.jobs.values()) == 1 + 1 + 2 + 1 + 3 + 1
     text = format_estimate(found)
     assert "scenes: 1 detector, each 200 steps of 10 images at 3 passes and 4 x 10 test" in text
     assert f"trained: {work.train_flops / 1e9:.3g} to" in text

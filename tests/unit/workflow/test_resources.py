@@ -44,6 +44,26 @@ def test_a_gpu_is_asked_for_only_where_the_config_does_and_never_two(rule):
     assert bool(uses_device) == bool(asked), f"{rule}: device and gpu go together"
 
 
+# What takes long enough to be a job of a cluster by itself.
+LONG_OF_DETECTION = ["finetune_detector"]
+
+
+def test_short_jobs_of_detection_travel_together():
+    """Their number is that of checkpoints times measures; the dry run of a preset shows what the groups become."""
+    text = (ROOT / "rules/detection.smk").read_text(encoding="utf-8")
+    named = r"^( *)rule\b *(\w*):\n((?:(?:\1 +[^\n]*)?\n)+)"
+    bodies = {match[2]: match[3] for match in re.finditer(named, text, re.M)}
+    assert len(bodies) == text.count("output:")
+    assert [name for name, body in bodies.items() if "group:" not in body] == LONG_OF_DETECTION
+
+
+def test_a_detector_that_is_only_selected_asks_for_no_gpu_and_goes_with_the_tables():
+    (rule,) = (body for body in RULES.values() if body.lstrip().startswith("rule select_detector"))
+    for words in ("gpus(detection.trains_repeats)", "gpu_model(detection.trains_repeats)"):
+        assert words in rule
+    assert 'None if detection.trains_repeats else "report"' in rule
+
+
 def test_the_default_profile_overrides_nothing_of_the_cluster():
     assert PROFILES["default"].keys().isdisjoint(PROFILES["slurm"])
     assert PROFILES["slurm"]["executor"] == "slurm"

@@ -27,13 +27,15 @@ HEADS = {
 }
 FIRST_METRICS = {"fcos": "AP", "faster_rcnn": "AP", "mask_rcnn": "mask AP", "fcn": "mIoU"}
 """What makes the ground truth of a head."""
+TUNED = "Fine-tune"  # so begin the paper's measures that are fine-tuning, stopped early
 METRICS = {"recall_at_1": "Recall@1", "pearson": "Pearson", "kendall": "Kendall"}
 
 
 def render_ranking(results: Results, task: str, printed: str | None) -> Table:
     """Return how well each measure orders the checkpoints on a task, in both views.
 
-    ``printed``: the task of the paper's Table 11 whose numbers stand beside, or None.
+    ``printed``: the task of the paper's Table 11 whose numbers stand beside, or None. All its rows are shown, also
+    those of measures that this run does not have.
     """
     paper = read_detection().loc[printed] if printed else pd.DataFrame()
     metrics = results.metrics[results.metrics["task"] == task]
@@ -61,12 +63,17 @@ def render_ranking(results: Results, task: str, printed: str | None) -> Table:
             family = results.measures.set_index("measure").loc[measure, "family"]
             entered = frozenset() if family == "baseline" else frozenset({"measures"})
             rows.append(Row(tuple(cells), section=view, contests=entered))
+        if view == "images":
+            rows += _list_printed_alone(paper, results)
+    if "images" not in results.views:
+        rows += _list_printed_alone(paper, results)
     caption = "Percent, against the fine-tuned detectors. Whole images have the labels of all that is in them, objects one."
     if printed:
         caption += (
             f" Beside them what the paper prints in Table 11 for {printed}: four other checkpoints on other images,"
             " so that the numbers show the kind of result and are not to be compared one by one."
         )
+        caption += _explain_printed_alone(paper, results)
     intervals = " In brackets 95 % intervals over resampled checkpoints." if alone else ""
     table = Table(
         f"detection-ranking-{task}",
@@ -76,6 +83,43 @@ def render_ranking(results: Results, task: str, printed: str | None) -> Table:
         caption + intervals,
     )
     return mark_best(table)
+
+
+def _find_unmatched(paper: pd.DataFrame, results: Results) -> list[str]:
+    """Return the measures of the paper's table by which this run does not score whole images, in its order."""
+    known = set(results.measure_titles.values()) if "images" in results.views else set()
+    return [title for title in paper.index if title not in known]
+
+
+def _list_printed_alone(paper: pd.DataFrame, results: Results) -> list[Row]:
+    """Return a row for each measure that only the paper has, with dashes for this run's numbers."""
+    return [
+        Row(
+            (
+                *(Cell(VIEWS["images"]), Cell(title)),
+                *(Cell() for _ in METRICS),
+                *(_find_printed(paper, "images", title, name) for name in METRICS),
+            ),
+            section="images",
+        )
+        for title in _find_unmatched(paper, results)
+    ]
+
+
+def _explain_printed_alone(paper: pd.DataFrame, results: Results) -> str:
+    """Say why rows of the paper have dashes; nothing where there are none."""
+    unmatched = _find_unmatched(paper, results)
+    tuned = [title for title in unmatched if title.startswith(TUNED)]
+    others = [title for title in unmatched if title not in tuned]
+    said = ""
+    if tuned:
+        said += (
+            f" {' and '.join(tuned)} {'have' if len(tuned) > 1 else 'has'} a dash for this run: here a measure reads"
+            " features, and a detector stopped early would be a part of the ground truth's own training."
+        )
+    if others:
+        said += f" Whole images are not scored here by {', '.join(others)}."
+    return said
 
 
 def _find_interval(
