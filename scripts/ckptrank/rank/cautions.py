@@ -92,6 +92,8 @@ def warn_of_twins(found: Mapping, *, boxes: bool = False) -> list[str]:
 
     ``boxes``: the task has annotations, whose splits are the sets or files that list its images.
     """
+    if reason := found.get("not_looked_at"):
+        return [f"Nobody looked for test images that are nearly training images: {reason}."]
     share = 100 * found["test_twins"] / max(found["test_looked_at"], 1)
     if share < SHARE_OF_TWINS:
         return []

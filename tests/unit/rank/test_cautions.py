@@ -28,6 +28,14 @@ def test_each_fault_is_named_with_its_numbers():
     assert many.startswith("120 classes")
     (twins,) = warn_of_twins({"test_looked_at": 50, "test_twins": 10, "examples": ["a and b"]})
     assert twins.startswith("20 % of the test images look almost like a training image (a and b)")
+    nothing = {
+        "test_looked_at": 0,
+        "test_twins": 0,
+        "examples": [],
+        "not_looked_at": "x.jpg: broken",
+    }
+    (unknown,) = warn_of_twins(nothing)
+    assert unknown.endswith("nearly training images: x.jpg: broken.")
 
 
 def test_several_labels_an_image_are_counted_each():
