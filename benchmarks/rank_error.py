@@ -5,7 +5,7 @@ RESULTS: the folder ``results`` of a finished benchmark, NAME: what to call it. 
 `rank` learns the error of the measures that it uses; several benchmarks stand in it together, and those that are
 not named stay as they are.
 
-Says what was learnt, and what the advice would have been worth on each task of those named, learnt on all others: the accuracy
+Says what was learnt, and, in `results/rank_error.csv` too, what the advice would have been worth on each task of those named, learnt on all others: the accuracy
 that taking the first of the order gives up against the best, the same for taking what the advice says (the
 cheapest of those expected to be as good), and how much cheaper that is; and how often the accuracy lies in the
 interval that is expected of it, for all and for those whose interval is narrow enough to be told.
@@ -35,6 +35,7 @@ from ckptrank.rank.expected import (
 )
 
 ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).with_name("results") / "rank_error.csv"
 TEST_IMAGES = 500  # that a user is taken to have
 WIDEST = 0.2  # a 95 % interval of an accuracy that says something
 
@@ -135,5 +136,6 @@ if __name__ == "__main__":
     if found:
         costs = pd.concat([costs for _, costs in found])
         table = judge(read_benchmark(), list(folders), costs[~costs.index.duplicated()], voters)
+        table.round(4).to_csv(RESULTS, index=False, lineterminator="\n")
         print(table.round(3).to_string())
         print(table.select_dtypes(np.number).mean().round(3).to_string())
