@@ -151,6 +151,11 @@ def get_pair_group(wildcards):
     return f"{wildcards.task[:30]}.{wildcards.checkpoint[:60]}"
 
 
+def get_task_group(wildcards):
+    """As `get_pair_group`; one group per task, of its detectors' scores."""
+    return f"{wildcards.task[:60]}.detection"
+
+
 # The measures of a pair go with its extraction, unless that holds a GPU which they do not need.
 EXTRACTION_GROUP = None if resources.gpus() else get_pair_group
 

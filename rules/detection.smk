@@ -1,14 +1,8 @@
 # The first paper's appendix A.6: which backbone for a detector. The ground truth is its average precision after
 # fine-tuning; the measures see features of whole images, and of the objects in them.
-from ckptrank.workflow.detection_plan import GATHERED_SCORES, GATHERED_VIEWS
-
+#
 # On processors both views of a pair are one job of the cluster. With GPUs each is a job of its own, as in features.smk.
 GATHERS_VIEWS = EXTRACTION_GROUP is not None and len(detection.entry["views"]) > 1
-
-
-def get_scores_group(wildcards):
-    """All scores of a task become one job of the cluster, see `get_pair_group`."""
-    return f"{wildcards.task[:60]}.detection"
 
 
 rule extract_objects:
@@ -53,7 +47,7 @@ if GATHERS_VIEWS:
                 wildcards.task, wildcards.checkpoint
             ),
         output:
-            touch(GATHERED_VIEWS),
+            touch(paths.GATHERED_VIEWS),
         group:
             get_pair_group
         resources:
@@ -65,9 +59,9 @@ rule gather_detection_scores:
     input:
         lambda wildcards: detection.scores_of_task(wildcards.task),
     output:
-        touch(GATHERED_SCORES),
+        touch(paths.GATHERED_DETECTION_SCORES),
     group:
-        get_scores_group
+        get_task_group
     resources:
         mem_mb=100,
         runtime=runtime(5),
@@ -166,7 +160,7 @@ for view in detection.entry["views"]:
             log:
                 f"<logs>/detection/scores/{view}/{job.name}/{{task}}.log",
             group:
-                get_scores_group
+                get_task_group
             conda:
                 f"../envs/{job.stack}.yaml"
             resources:

@@ -22,9 +22,6 @@ from ckptrank.workflow.sweep import STEP, SweepJob, list_sweep_jobs
 
 TABLES = ("checkpoints", "tasks", "ground_truth", "scores", "measures", "metrics", "summary")
 DETECTOR = ("strides", "channels", "min_size", "max_size", "freeze_norms")
-# Empty files that connect jobs which travel together on a cluster: of a pair, and of a task.
-GATHERED_VIEWS = "<results>/detection/gathered/{task}/{checkpoint}"
-GATHERED_SCORES = "<results>/detection/gathered/{task}.scores"
 
 
 @dataclass(frozen=True)
@@ -146,9 +143,9 @@ class DetectionPlan:
 
     def gathered_files(self, *, pairs: bool) -> list[str]:
         """Return what connects the scores of each task and, if ``pairs`` travel too, the views of each pair."""
-        scores = [GATHERED_SCORES.format(task=task) for task in self.tasks]
+        scores = [paths.GATHERED_DETECTION_SCORES.format(task=task) for task in self.tasks]
         named = product(self.tasks, self.ranked) if pairs else ()
-        return scores + [GATHERED_VIEWS.format(task=task, checkpoint=name) for task, name in named]
+        return scores + [paths.GATHERED_VIEWS.format(task=task, checkpoint=name) for task, name in named]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
         """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""

@@ -45,4 +45,7 @@ OBJECT_FEATURES = "<results>/detection/features/{task}/{checkpoint}.h5"
 DETECTOR_SWEEP = "<results>/detection/finetune/{task}/{checkpoint}/{detector_rates}.json"
 DETECTOR = "<results>/detection/ground_truth/{task}/{checkpoint}.json"
 DETECTION_SCORES = "<results>/detection/scores/{view}/{job}/{task}.json"
+# Empty files that connect jobs which travel together on a cluster: of a pair, and of a task.
+GATHERED_VIEWS = "<results>/detection/gathered/{task}/{checkpoint}"
+GATHERED_DETECTION_SCORES = "<results>/detection/gathered/{task}.scores"
 DETECTION = "<results>/detection/{table}.csv"
