@@ -138,6 +138,7 @@ def main(folder: Path) -> None:
     ]
     truth = frame.pivot(index="checkpoint", columns="task", values="accuracy")
     truth = truth[kinds[truth.index] != "scratch"]
+    truth = truth.loc[:, ~truth.columns.str.contains(r"-\d+$")]  # few-shot versions have one size
     warnings.simplefilter("ignore")  # of small samples
     table = compare(score_all(folder, truth), truth)
     table.to_csv(TABLE, index=False, float_format="%.4f", lineterminator="\n")
