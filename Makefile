@@ -58,10 +58,10 @@ ifneq "$(VENV)" ".venv"
 .venv/installed: $(VENV)/installed
 endif
 
-demo: report ## run the built-in benchmark and write reports/report.html (7 minutes on 2 cores)
+demo: report ## run the built-in benchmark and write reports/report.html (5 minutes on 2 cores)
 
 benchmark: PRESET = presets/builtin_full.yaml
-benchmark: report ## the whole built-in benchmark, resumable; write reports/report.html (hours on 2 cores)
+benchmark: report ## the whole built-in benchmark, resumable; write reports/report.html (two hours on 2 cores)
 
 new: $(VENV)/installed ## write a starter config for your images (IMAGES=FOLDER, RUN=folder to write to, CHECKPOINTS=FOLDER)
 	ckptrank new "$(or $(RUN),my_run)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)")
