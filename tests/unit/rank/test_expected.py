@@ -209,7 +209,7 @@ def test_unlike_supervision_is_not_warned_of_since_the_measures_miss_no_more_bet
         for one, other in zip(*np.triu_indices(len(table), 1), strict=True):
             squares[kinds[one] == kinds[other]].append((missed.iloc[one] - missed.iloc[other]) ** 2)
     within, between = (np.sqrt(np.mean(squares[same])) for same in (True, False))
-    assert (round(within, 2), round(between, 2)) == (0.46, 0.45)
+    assert (round(within, 2), round(between, 2)) == (0.44, 0.41)
 
 
 # As in a trial on photographs of hand signs: small networks of CIFAR-10 at 32 pixels, those of ImageNet at 96.
