@@ -145,7 +145,9 @@ class DetectionPlan:
         """Return what connects the scores of each task and, if ``pairs`` travel too, the views of each pair."""
         scores = [paths.GATHERED_DETECTION_SCORES.format(task=task) for task in self.tasks]
         named = product(self.tasks, self.ranked) if pairs else ()
-        return scores + [paths.GATHERED_VIEWS.format(task=task, checkpoint=name) for task, name in named]
+        return scores + [
+            paths.GATHERED_VIEWS.format(task=task, checkpoint=name) for task, name in named
+        ]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
         """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
