@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from few_shot import without_few_shot
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
@@ -130,8 +131,7 @@ def main(folder: Path) -> None:
     scores, truth = read(folder)
     evaluation = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["evaluation"]
     family_of = {task: name for name, tasks in evaluation["families"].items() for task in tasks}
-    # few-shot versions of a task take no part: their images are those of a task that is chosen on
-    truth = truth[[task for task in truth if task in family_of]]
+    truth = truth[without_few_shot(truth)]  # whose images are those of a task that is chosen on
     kinds = Counter(family_of[task] for task in truth)
     if len(kinds) < 3:
         sys.exit(

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from few_shot import without_few_shot
 from scipy import stats
 from scipy.special import expit
 
@@ -51,9 +52,8 @@ def collect(name: str, results: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     wide = scores.pivot(index=["task", "checkpoint"], columns="measure", values="score")
     truth = frames["ground_truth"].set_index(["task", "checkpoint"])["accuracy"].dropna()
     single = frames["tasks"].loc[~frames["tasks"]["multi_label"], "task"]
-    # a few-shot version (`objects-20`) has the images of another task, and would judge what was learnt on them
-    base = single.str.replace(r"-\d+$", "", regex=True)
-    single = single[(base == single) | ~base.isin(set(single))]
+    # a few-shot version would judge what was learnt on its images
+    single = without_few_shot(single)
     pairs = wide.join(truth, how="inner").reset_index().assign(benchmark=name)
     pairs = pairs[pairs["task"].isin(single)].reindex(columns=RANK["benchmark"].names)
     return pairs, frames["checkpoints"].set_index("checkpoint")[["forward_gflops", "parameters"]]

@@ -16,6 +16,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from few_shot import without_few_shot
 from tqdm import tqdm
 
 from ckptrank import measures
@@ -138,7 +139,7 @@ def main(folder: Path) -> None:
     ]
     truth = frame.pivot(index="checkpoint", columns="task", values="accuracy")
     truth = truth[kinds[truth.index] != "scratch"]
-    truth = truth.loc[:, ~truth.columns.str.contains(r"-\d+$")]  # few-shot versions have one size
+    truth = truth[without_few_shot(truth)]  # those have one size
     warnings.simplefilter("ignore")  # of small samples
     table = compare(score_all(folder, truth), truth)
     table.to_csv(TABLE, index=False, float_format="%.4f", lineterminator="\n")

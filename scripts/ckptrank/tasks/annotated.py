@@ -23,6 +23,14 @@ class AnnotatedImage:
     annotations: list[Annotation]
 
 
+def read_text(file: Path) -> str:
+    """Return what a file of annotations says; raise :class:`PairFault` where it is not in UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PairFault(f"{file}: is not in UTF-8 (byte {error.start}: {error.reason})") from error
+
+
 def make_task(
     definition: dict,
     root: Path,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
-from ckptrank.tasks.annotated import AnnotatedImage, make_task
+from ckptrank.tasks.annotated import AnnotatedImage, make_task, read_text
 from ckptrank.tasks.image_sizes import read_size
 from ckptrank.tasks.objects import Annotation, Faults
 from ckptrank.tasks.task import TaskData
@@ -59,11 +59,9 @@ def read_annotations(file: Path) -> dict[str, list[tuple[int, dict]]]:
 
     Raises :class:`PairFault` where it is not in COCO's format.
     """
+    text = read_text(file)
     try:
-        text = file.read_text(encoding="utf-8")
         content = json.loads(text)
-    except UnicodeDecodeError as error:
-        raise PairFault(f"{file}: is not in UTF-8 (byte {error.start}: {error.reason})") from error
     except ValueError as error:
         raise PairFault(f"{file}: is no JSON ({error})") from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]

@@ -11,7 +11,13 @@ import numpy as np
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.files.downloads import cache_folder, is_transient, retry
-from ckptrank.tasks.annotated import AnnotatedImage, encode_pixels, make_task, read_instances
+from ckptrank.tasks.annotated import (
+    AnnotatedImage,
+    encode_pixels,
+    make_task,
+    read_instances,
+    read_text,
+)
 from ckptrank.tasks.folder import SUFFIXES
 from ckptrank.tasks.image_sizes import read_size
 from ckptrank.tasks.layouts import PARTS, find_layout, is_layout, list_sets
@@ -104,16 +110,9 @@ def _list_images(layout: Path, listed: str, masks: bool) -> list[tuple[str, str]
     lists = layout / "ImageSets" / ("Segmentation" if masks else "Main")
     file = lists / f"{listed}.txt"
     if file.is_file():
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise PairFault(
-                f"{file}: is not in UTF-8 (byte {error.start}: {error.reason})"
-            ) from error
+        lines = enumerate(read_text(file).splitlines(), start=1)
         return [
-            (f"{file}, line {number}", line.split()[0])
-            for number, line in enumerate(lines, start=1)
-            if line.strip()
+            (f"{file}, line {number}", line.split()[0]) for number, line in lines if line.strip()
         ]
     if lists.is_dir() or listed != _SETS["train"]:
         known = ", ".join(list_sets(layout, masks)) or "none"
