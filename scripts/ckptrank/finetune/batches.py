@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ckptrank.jobs.threads import map_ahead
+from ckptrank.networks.resizing import Resizer
 from ckptrank.seeds import seed_from
 from ckptrank.tasks.images import LabelledImages
 
@@ -75,19 +76,26 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Resident:
-    """A split whose images lie in the memory of the device."""
+    """A split whose images lie in the memory of the device; of another size, ``resize`` makes those of a batch."""
 
     images: torch.Tensor
     labels: np.ndarray
+    resize: Resizer | None = None
 
     @classmethod
-    def load(cls, data: LabelledImages, device: torch.device, part: int = 4096) -> "Resident":
+    def load(
+        cls,
+        data: LabelledImages,
+        device: torch.device,
+        resize: Resizer | None = None,
+        part: int = 4096,
+    ) -> "Resident":
         """Copy a split to the device, a part at a time."""
         images = torch.empty((len(data), *data.images.shape[1:]), dtype=torch.uint8, device=device)
         for start in range(0, len(data), part):
             rows = np.arange(start, min(start + part, len(data)))
             images[start : start + part] = data.read(rows).to(device)
-        return cls(images, data.labels)
+        return cls(images, data.labels, resize)
 
     def batches(self, rows: Iterable[np.ndarray]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the images and labels of each of ``rows``, which the device itself collects."""
@@ -97,14 +105,21 @@ class Resident:
             index = torch.from_numpy(chosen)
             if device.type == "cuda":
                 index = index.pin_memory().to(device, non_blocking=True)
-            yield self.images.index_select(0, index), labels.index_select(0, index)
+            images = self.images.index_select(0, index)
+            yield (
+                images if self.resize is None else self.resize(images),
+                labels.index_select(0, index),
+            )
 
 
 Placed = Resident | Streamed
 
 
 def place(splits: Iterable[LabelledImages], device: torch.device) -> list[Placed]:
-    """Return the splits as fine-tuning reads them: on the GPU where all of them take little of its memory."""
+    """Return the splits as fine-tuning reads them: on the GPU where all of them take little of its memory.
+
+    Those that would take too much at the network's size lie there at the task's own, if that is smaller.
+    """
     splits = list(splits)
     placed = _load_all(splits, device) if device.type == "cuda" else None
     return placed or [Streamed(split, device) for split in splits]
@@ -112,22 +127,45 @@ def place(splits: Iterable[LabelledImages], device: torch.device) -> list[Placed
 
 def _load_all(splits: list[LabelledImages], device: torch.device) -> list[Placed] | None:
     """Return the splits in the GPU's memory; None where they would take too much of it."""
-    needed = sum(len(split) * split.images[0].nbytes for split in splits)
+    needed = _count_bytes(splits)
     try:
         free = torch.cuda.mem_get_info(device)[0]
-        if needed > RESIDENT_SHARE * free:
-            logger.info(
-                "%.1f GB of images are streamed: the GPU has %.1f GB", needed / 1e9, free / 1e9
-            )
-            return None
-        placed = [Resident.load(split, device) for split in splits]
+        resize, room = None, RESIDENT_SHARE * free
+        if needed > room:
+            resize = _find_resizer(splits, device)
+            stored = splits if resize is None else [split.as_stored() for split in splits]
+            if _count_bytes(stored) > room:
+                logger.info(
+                    "%.1f GB of images are streamed: the GPU has %.1f GB", needed / 1e9, free / 1e9
+                )
+                return None
+            splits, needed = stored, _count_bytes(stored)
+        placed = [Resident.load(split, device, resize) for split in splits]
     except torch.OutOfMemoryError:  # what was free a moment ago is another process's now
         logger.warning(
             "%.1f GB of images are streamed: the GPU's memory does not suffice", needed / 1e9
         )
     else:
-        logger.info("%.1f GB of images stay on the GPU", needed / 1e9)
+        resized = "" if resize is None else ", at the task's own size: it resizes them"
+        logger.info("%.1f GB of images stay on the GPU%s", needed / 1e9, resized)
         return placed
     # After the handler, whose traceback holds the images that were placed.
     torch.cuda.empty_cache()
     return None
+
+
+def _count_bytes(splits: list[LabelledImages]) -> int:
+    return sum(len(split) * split.images[0].nbytes for split in splits)
+
+
+def _find_resizer(splits: list[LabelledImages], device: torch.device) -> Resizer | None:
+    """Return what resizes the task's own images, None where the device cannot or these are files."""
+    first = splits[0]
+    if first.stored is None:
+        return None
+    height, width = first.stored.shape[1:3]
+    try:
+        return Resizer(first.preprocessing, height, width, device)
+    except ValueError as reason:
+        logger.info("images are not resized on the device: %s", reason)
+        return None

@@ -1,13 +1,22 @@
 """How a checkpoint wants its images, as a card states it; imports no PyTorch, for decoding needs none."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
     import torch
+
+
+class Plan(NamedTuple):
+    """How one image is resized: the ``box`` (left, top, right, bottom) of it that is kept, the width and height that
+    this is ``resized`` to, and the ``corner`` (left, top) of the square that is cut out of that."""
+
+    box: tuple[int, int, int, int]
+    resized: tuple[int, int]
+    corner: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -50,26 +59,34 @@ class Preprocessing:
 
     def fit_one(self, image: Image.Image) -> np.ndarray:
         """Resize and crop one RGB image to uint8 (size, size, 3)."""
+        plan = self.plan(*image.size)
+        if plan.box != (0, 0, *image.size):
+            image = image.crop(plan.box)
+        if self.interpolation == "tensorflow":
+            resized = Image.fromarray(_resize_as_tensorflow(np.asarray(image), *plan.resized))
+        else:
+            resized = image.resize(plan.resized, Image.Resampling[self.interpolation.upper()])
+        left, top = plan.corner
+        return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
+
+    def plan(self, width: int, height: int) -> "Plan":
+        """Return what is done to an image of so many pixels."""
         side = int(self.size / self.crop + 1e-6)
-        image = _limit_aspect(image)
+        box = _limit_aspect(width, height)
         if self.crop_mode == "inner":
-            image, side = _cut_middle(image, self.crop), self.size
+            box, side = _cut_middle(box, self.crop), self.size
+        width, height = box[2] - box[0], box[3] - box[1]
         tensorflow = self.interpolation == "tensorflow"
         whole = round if tensorflow else int
-        width, height = image.size
         if self.crop_mode != "center":
             width, height = side, side
         elif width <= height:
             width, height = side, whole(side * height / width)
         else:
             width, height = whole(side * width / height), side
-        if tensorflow:
-            resized = Image.fromarray(_resize_as_tensorflow(np.asarray(image), width, height))
-            left, top = (width - self.size) // 2, (height - self.size) // 2
-        else:
-            resized = image.resize((width, height), Image.Resampling[self.interpolation.upper()])
-            left, top = round((width - self.size) / 2.0), round((height - self.size) / 2.0)
-        return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
+        left, top = width - self.size, height - self.size
+        corner = (left // 2, top // 2) if tensorflow else (round(left / 2.0), round(top / 2.0))
+        return Plan(box, (width, height), corner)
 
     def normalise(self, images: "torch.Tensor") -> "torch.Tensor":
         """Turn uint8 (N, H, W, 3) into normalised float (N, 3, H, W), channels last in memory."""
@@ -84,21 +101,19 @@ class Preprocessing:
         return rows.view(samples, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _limit_aspect(image: Image.Image, most: int = 16) -> Image.Image:
-    """Cut a strip's ends off: resized by its shorter side it would not fit into memory."""
-    width, height = image.size
-    if max(width, height) <= most * min(width, height):
-        return image
+def _limit_aspect(width: int, height: int, most: int = 16) -> tuple[int, int, int, int]:
+    """Return the box without a strip's ends: resized by its shorter side it would not fit into memory."""
     wide, high = min(width, most * height), min(height, most * width)
     left, top = (width - wide) // 2, (height - high) // 2
-    return image.crop((left, top, left + wide, top + high))
+    return left, top, left + wide, top + high
 
 
-def _cut_middle(image: Image.Image, fraction: float) -> Image.Image:
+def _cut_middle(box: tuple[int, int, int, int], fraction: float) -> tuple[int, int, int, int]:
     """Keep a fraction of both sides, as TensorFlow's ``central_crop``."""
-    width, height = image.size
-    left, top = int((width - fraction * width) / 2), int((height - fraction * height) / 2)
-    return image.crop((left, top, width - left, height - top))
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    across, down = int((width - fraction * width) / 2), int((height - fraction * height) / 2)
+    return left + across, top + down, right - across, bottom - down
 
 
 def _resize_as_tensorflow(pixels: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Labelled images as training and extraction take them: uint8 arrays of the network's input size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ckptrank.files.atomic import release_pages
 from ckptrank.tasks.fitted import open_images
+from ckptrank.tasks.task import is_array
 
 if TYPE_CHECKING:
     import torch
@@ -21,12 +22,15 @@ class LabelledImages:
     """uint8 images (M, size, size, 3), often mapped from disk, and what belongs to each sample.
 
     ``labels``: (N,) int64 or a 0/1 matrix (N, C). ``rows``: (N,) the image of each sample, or None
-    when the samples are all images in order.
+    when the samples are all images in order. ``stored``: (M, height, width, 3) the task's own images, of which
+    ``preprocessing`` made ``images``; None where these are they, or files.
     """
 
     images: np.ndarray
     labels: np.ndarray
     rows: np.ndarray | None = None
+    stored: np.ndarray | None = None
+    preprocessing: "Preprocessing | None" = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,7 +61,11 @@ class LabelledImages:
     def limited_to(self, rows: np.ndarray) -> "LabelledImages":
         """Return some of the samples, without copying images."""
         kept = rows if self.rows is None else self.rows[rows]
-        return LabelledImages(self.images, self.labels[rows], kept)
+        return replace(self, labels=self.labels[rows], rows=kept)
+
+    def as_stored(self) -> "LabelledImages":
+        """Return the same samples with the task's own images."""
+        return LabelledImages(self.stored, self.labels, self.rows)
 
 
 def load_images(
@@ -71,4 +79,8 @@ def load_images(
     ``fitted``: the folder of its images at that size (:mod:`ckptrank.tasks.fitted`), where the task has
     them at another.
     """
-    return LabelledImages(open_images(task, split, preprocessing, fitted), task.labels(split))
+    images, labels = open_images(task, split, preprocessing, fitted), task.labels(split)
+    stored = task.images(split)
+    if not is_array(stored) or preprocessing.fits(stored.shape):
+        return LabelledImages(images, labels)
+    return LabelledImages(images, labels, stored=stored, preprocessing=preprocessing)

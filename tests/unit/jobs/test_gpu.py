@@ -12,6 +12,8 @@ from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.train import finetune
 from ckptrank.jobs.device import acquire_device, describe
 from ckptrank.measures._lgc import lgc
+from ckptrank.networks.preprocessing import Preprocessing
+from ckptrank.networks.resizing import Resizer
 
 pytestmark = pytest.mark.gpu
 
@@ -67,6 +69,13 @@ def test_a_stopped_run_with_dropout_resumes_to_the_same_losses(gpu, tmp_path, mo
         train(resume_path=path, watch=stop)
     assert train(resume_path=path, watch=steps.append) == train()
     assert steps == [7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_images_are_resized_to_the_bytes_of_the_processor(gpu, interpolation):
+    preprocessing = Preprocessing(21, (0.5,) * 3, (0.5,) * 3, interpolation, 0.875)
+    found = Resizer(preprocessing, 8, 8, gpu)(torch.from_numpy(TRAIN.images).to(gpu))
+    assert np.array_equal(found.cpu().numpy(), preprocessing.fit(TRAIN.images))
 
 
 def test_features_agree_with_the_processors(gpu, tmp_path):

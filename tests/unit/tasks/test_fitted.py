@@ -50,6 +50,23 @@ def change(**fields):
     return Preprocessing.from_dict({**PREPROCESSING.to_dict(), **fields})
 
 
+def test_a_split_knows_the_arrays_it_was_made_of(photos, tmp_path):
+    task = prepare_arrays(tmp_path, (6, 5))
+    write_fitted(task, PREPROCESSING, tmp_path / "images/net/both", workers=2)
+    images = load_images(task, "test", PREPROCESSING, tmp_path / "images/net/both")
+    kept = images.limited_to(np.array([4, 1]))
+    assert kept.as_stored().read(np.array([0, 1])).shape == (2, 6, 5, 3)
+    made = kept.preprocessing.fit(kept.as_stored().read(np.array([0, 1])).numpy())
+    assert np.array_equal(made, kept.read(np.array([0, 1])))
+
+    as_they_are = load_images(prepare_arrays(tmp_path / "own", (8, 8)), "test", change(crop=1.0))
+    assert as_they_are.stored is None
+    files = prepare(photos, tmp_path)
+    write_fitted(files, PREPROCESSING, tmp_path / "images2/net/both", workers=2)
+    folder = tmp_path / "images2/net/both"
+    assert load_images(files, "test", PREPROCESSING, folder).stored is None
+
+
 def test_every_pixel_is_as_the_network_wants_it(photos, tmp_path):
     write(photos / "train/cat/2.png", 40, size=(30, 11))
     Image.new("L", (1, 1), 7).save(photos / "train/dog/0.png")
