@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import locked, sha256_of
-from ckptrank.files.downloads import cache_folder, download
+from ckptrank.files.caches import cache_folder
+from ckptrank.files.downloads import download
 
 logger = logging.getLogger("ckptrank")
 SUFFIXES = (".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

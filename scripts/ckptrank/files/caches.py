@@ -1,14 +1,24 @@
-"""What the caches of weights hold, without a network and without importing PyTorch."""
+"""Where the caches lie and what they hold of weights, without a network and without importing PyTorch."""
 
 import json
 import os
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors")
-SECONDS = 4.0
 _IMAGE_MODELS = ("dinov2", "vit", "convnext", "swin", "resnet", "beit")
+
+
+def cache_folder() -> Path:
+    """Return the folder that downloads are kept in: ``$CKPTRANK_CACHE`` or ``~/.cache/ckptrank``."""
+    return Path(os.environ.get("CKPTRANK_CACHE") or "~/.cache/ckptrank").expanduser()
+
+
+def torch_cache() -> Path:
+    """Return the folder in which PyTorch keeps files of weights."""
+    home = os.environ.get("TORCH_HOME") or Path(
+        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"
+    )
+    return Path(home, "hub", "checkpoints").expanduser()
 
 
 def hub_cache() -> Path:
@@ -32,21 +42,6 @@ def list_repositories() -> list[str]:
         if snapshot is not None and _is_image_network(snapshot / "config.json"):
             found.append(folder.name.removeprefix("models--").replace("--", "/", 1))
     return found
-
-
-def is_online(address: str = "https://huggingface.co") -> bool:
-    """Whether a server answers, whatever it says, within a few seconds; False where the user said offline."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        return False
-    try:
-        urlopen(
-            Request(os.environ.get("HF_ENDPOINT") or address, method="HEAD"), timeout=SECONDS
-        ).close()
-    except HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def _snapshot(repository: Path) -> Path | None:

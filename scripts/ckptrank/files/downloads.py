@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, url2pathname, urlopen
+from urllib.request import Request, url2pathname
 
 from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.atomic import locked, sha256_of
+from ckptrank.files.caches import cache_folder, torch_cache
+from ckptrank.files.connections import NoAnswer, open_url
 
 Result = TypeVar("Result")
 
@@ -28,28 +30,21 @@ logger = logging.getLogger("ckptrank")
 ATTEMPTS = 5
 ATTEMPTS_OFFLINE = 2
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
-TIMEOUT = 30.0
 CHUNK = 1 << 20
 NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 TRANSIENT_CODES = {408, 416, 425, 429, 500, 502, 503, 504}
 
 
-def cache_folder() -> Path:
-    """Return the folder that downloads are kept in: ``$CKPTRANK_CACHE`` or ``~/.cache/ckptrank``."""
-    return Path(os.environ.get("CKPTRANK_CACHE") or "~/.cache/ckptrank").expanduser()
-
-
 def retry(action: Callable[[], Result], may_pass: Callable[[Exception], bool]) -> Result:
     """Call ``action`` up to five times while its error ``may_pass``, waiting 1, 2, 4 and 8 seconds.
 
-    Where no server can be reached at all, twice. A server's ``Retry-After`` lengthens the wait, up to a minute. The last error is raised.
+    Where no server can be reached at all, twice; where a host is silent, once, for that took its time. A server's ``Retry-After`` lengthens the wait, up to a minute. The last error is raised.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return action()
         except Exception as error:
-            most = ATTEMPTS_OFFLINE if _has_no_network(error) else ATTEMPTS
-            if attempt >= most or not may_pass(error):
+            if attempt >= _count_attempts(error) or not may_pass(error):
                 raise
             wait = min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (attempt - 1), _asked_wait(error)))
             logger.warning("%s; attempt %d in %g s", error, attempt + 1, wait)
@@ -140,14 +135,6 @@ def digest_in_name(url: str) -> str | None:
     return found[2] if found and (found[1] or not found[2].isdigit()) else None
 
 
-def torch_cache() -> Path:
-    """Return the folder in which PyTorch keeps files of weights."""
-    home = os.environ.get("TORCH_HOME") or Path(
-        os.environ.get("XDG_CACHE_HOME", "~/.cache"), "torch"
-    )
-    return Path(home, "hub", "checkpoints").expanduser()
-
-
 def _fetch(url: str, part: Path, resumable: bool) -> None:
     """Add to ``part`` what it lacks of ``url``.
 
@@ -163,7 +150,7 @@ def _fetch(url: str, part: Path, resumable: bool) -> None:
         if known:
             headers["If-Range"] = known
     try:
-        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        response = open_url(Request(url, headers=headers))
     except HTTPError as error:
         if error.code == 416:  # the part is longer than the file: begin again
             part.unlink(missing_ok=True)
@@ -203,6 +190,12 @@ def _is_of_network(error: Exception) -> bool:
     """Whether an error is of a connection, not of a disk."""
     kinds = URLError | ConnectionError | TimeoutError | http.client.HTTPException
     return isinstance(error, kinds) or getattr(error, "errno", None) in NO_ROUTE
+
+
+def _count_attempts(error: Exception) -> int:
+    if isinstance(error.reason if isinstance(error, URLError) else error, NoAnswer):
+        return 1
+    return ATTEMPTS_OFFLINE if _has_no_network(error) else ATTEMPTS
 
 
 def _has_no_network(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.atomic import sha256_of
-from ckptrank.files.caches import is_online
+from ckptrank.files.connections import is_online
 from ckptrank.files.downloads import retry
 
 Result = TypeVar("Result")

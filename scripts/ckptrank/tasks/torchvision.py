@@ -25,7 +25,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from ckptrank.errors import PairFault
-from ckptrank.files.downloads import cache_folder, is_transient, retry
+from ckptrank.files.caches import cache_folder
+from ckptrank.files.downloads import is_transient, retry
 from ckptrank.sampling import cap_per_class
 from ckptrank.seeds import seed_from
 from ckptrank.tasks.folder import scan

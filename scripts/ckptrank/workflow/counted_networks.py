@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ckptrank.errors import PairFault
 from ckptrank.files.atomic import read_json, write_json
-from ckptrank.files.downloads import cache_folder
+from ckptrank.files.caches import cache_folder
 from ckptrank.workflow.known_sizes import is_known
 
 LIBRARIES = ("timm", "torchvision")

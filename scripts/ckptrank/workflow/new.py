@@ -5,7 +5,6 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,12 @@ from ckptrank.tasks.folder import SUFFIXES, find_empty, find_root, scan
 from ckptrank.tasks.layouts import find_layout
 from ckptrank.tasks.splits import find_left_out, find_split
 from ckptrank.tasks.task import listing
-from ckptrank.workflow.new_checkpoints import fill_in_checkpoints, find_checkpoints, is_told
+from ckptrank.workflow.new_checkpoints import (
+    Found,
+    fill_in_checkpoints,
+    find_checkpoints,
+    is_told,
+)
 
 if TYPE_CHECKING:
     from ckptrank.workflow.new_objects import ObjectLook
@@ -69,6 +73,11 @@ class Look:
             f"{words} images",
             f"most of {most!r} ({high:,}), fewest of {least!r} ({low:,})",
         ]
+
+    nothing_to_rank = ""
+    """Why a ranking has nothing to go by: classes are there to be told apart."""
+    measured = 0
+    """The passes that a ranking makes beside those of its images."""
 
     @property
     def steps(self) -> list[tuple[str, str]]:
@@ -141,11 +150,11 @@ def describe_step(step: tuple[str, str], config: Path) -> str:
 
 
 def write_config(
-    target: Path, given: str, name: str, checkpoints: Mapping[str, dict] | None = None
+    target: Path, given: str, name: str, checkpoints: Found | None = None
 ) -> "Look | ObjectLook":
     """Write the starter config of the images ``given`` as a task ``name``; print and return what they are.
 
-    ``checkpoints``: name -> definition, in place of the starter's own.
+    ``checkpoints``: those to rank in place of the starter's own.
     """
     found = look(given)
     place = locate_images(given)
@@ -158,7 +167,7 @@ def write_config(
     print(f"{place}: {'; '.join(found.describe())}.")
     for warning in found.warn():
         print(f"Mind: {warning}.")
-    for title, given in (checkpoints or {}).items():
+    for title, given in (checkpoints.checkpoints if checkpoints else {}).items():
         if is_told(given):
             print(
                 f"  {title}: {given.get('architecture', 'its config.json')} of {given['library']}"

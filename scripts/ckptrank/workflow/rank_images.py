@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import yaml
 
 from ckptrank.errors import PairFault
-from ckptrank.files import caches
+from ckptrank.files import caches, connections
 from ckptrank.files.atomic import read_json
-from ckptrank.files.downloads import cache_folder, torch_cache
 from ckptrank.text import counted, listed, roughly
 from ckptrank.workflow.config import ConfigError
 from ckptrank.workflow.counted_networks import count_networks
 from ckptrank.workflow.estimate import estimate_ranking, find_pace
+from ckptrank.workflow.local_files import list_places
 from ckptrank.workflow.new import (
     add_checkpoints_argument,
     describe_step,
@@ -66,13 +66,19 @@ def run(arguments: argparse.Namespace) -> None:
     if config.exists():
         print(f"Using {config} as it stands; remove it for a new one.")
         _check_images(config, arguments.images)
-        _check_checkpoints(config, mine or {})
+        _check_checkpoints(config, mine.checkpoints if mine else {})
+        found = look(arguments.images)
     else:
-        write_config(config, arguments.images, name, mine)
+        found = write_config(config, arguments.images, name, mine)
         print(f"Wrote {config}; change it, and the same command ranks what it then says.")
+    if found.nothing_to_rank:
+        raise PairFault(
+            f"{arguments.images}: {found.nothing_to_rank} and nothing can be ranked; "
+            f"{describe_step(found.steps[0], config)}"
+        )
     checkpoints = read_candidates(config)
     missing = [name for name, given in checkpoints.items() if not is_here(given, folder, name)]
-    offline = bool(missing) and not caches.is_online()
+    offline = bool(missing) and not connections.is_online()
     if offline:
         checkpoints = choose_cached(checkpoints, missing)
         print(
@@ -80,9 +86,9 @@ def run(arguments: argparse.Namespace) -> None:
         )
         missing = []
         write_overlay(folder / OVERLAY, checkpoints)
-    found = look(arguments.images)
     cores = int(arguments.cores) if arguments.cores.isdigit() else os.cpu_count() or 1
-    print(describe_plan(folder, found.ranked, checkpoints, missing, cores), flush=True)
+    told = describe_plan(folder, found.ranked, checkpoints, missing, cores, further=found.measured)
+    print(told, flush=True)
     if not arguments.plan:
         _rank(folder, arguments.cores, offline=offline)
         for step in found.steps[1:]:
@@ -119,13 +125,13 @@ def is_here(definition: Mapping, folder: Path, name: str) -> bool:
         return caches.has_repository(definition["repository"])
     if source == "torchvision":
         return _has_torchvision(definition["model"], definition["weights"])
-    places = (str(definition.get(field, "")) for field in ("weights", "archive"))
+    places = list_places(definition)
     return not any("://" in place and not place.startswith("file://") for place in places)
 
 
 def _has_torchvision(model: str, weights: str) -> bool:
     """Whether a cache holds the file of these weights; torchvision is asked for its name where one may be it."""
-    folders = [torch_cache(), *(cache_folder() / "downloads").glob("*")]
+    folders = [caches.torch_cache(), *(caches.cache_folder() / "downloads").glob("*")]
     files = {path.name for folder in folders for path in folder.glob(f"{model}*.pth")}
     if not files:
         return False
@@ -181,13 +187,18 @@ def describe_plan(
     checkpoints: Mapping[str, dict],
     missing: Sequence[str],
     cores: int,
+    *,
+    further: int,
 ) -> str:
-    """Return what is to be fetched, and how long the run is likely to take."""
+    """Return what is to be fetched, and how long the run is likely to take.
+
+    ``further``: passes of each checkpoint beside those of the images.
+    """
     gpu = shutil.which("nvidia-smi") is not None
     sizes = count_networks(folder, checkpoints)
     pace = 1.0 if gpu else find_pace()
     seconds, megabytes = estimate_ranking(
-        folder, checkpoints, images, sizes=sizes, gpu=gpu, cores=cores, pace=pace
+        folder, checkpoints, images + further, sizes=sizes, gpu=gpu, cores=cores, pace=pace
     )
     total = sum(megabytes[name] for name in missing)
     size = f"about {total / 1e3:.1f} GB" if total >= 1000 else f"about {total:.0f} MB"

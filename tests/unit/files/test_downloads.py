@@ -135,7 +135,7 @@ def test_without_a_network_it_ends_at_once_and_may_pass(monkeypatch, waits, reas
     def fail(*given, **options):
         raise URLError(reason)
 
-    monkeypatch.setattr(downloads, "urlopen", fail)
+    monkeypatch.setattr(downloads, "open_url", fail)
     with pytest.raises(PassingFault, match="the download failed"):
         download("https://example.org/weights.bin", "0" * 64)
     assert waits == [1]
@@ -145,7 +145,7 @@ def test_a_full_disk_is_no_fault_of_the_file(server, monkeypatch):
     def fail(*given, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(downloads, "urlopen", fail)
+    monkeypatch.setattr(downloads, "open_url", fail)
     with pytest.raises(OSError, match="No space left"):
         download(server.url, "0" * 64)
 

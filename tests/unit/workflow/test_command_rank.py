@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.cli import get_argument_parser
-from tests.support.annotations import write_voc
+from tests.support.annotations import write_coco, write_voc
 from tests.support.configs import DEFAULTS
 from tests.support.hub_cache import fill_cache
 from tests.support.ranking_frames import write_ranking
 
 from ckptrank.cli import main
-from ckptrank.files import caches
+from ckptrank.files import connections
 from ckptrank.workflow import rank_images
 from ckptrank.workflow.config import complete_config
 
@@ -24,7 +24,7 @@ def own_caches(tmp_path, monkeypatch):
     """No cache of this machine, no network, no folder but the test's own."""
     for name in ("HF_HUB_CACHE", "TORCH_HOME", "CKPTRANK_CACHE"):
         monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setattr(caches, "is_online", lambda: False)
+    monkeypatch.setattr(connections, "is_online", lambda: False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -59,7 +59,7 @@ def keep(tmp_path, repository, config):
 def test_it_says_first_what_it_will_fetch_and_how_long_it_will_take(
     photos, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(caches, "is_online", lambda: True)
+    monkeypatch.setattr(connections, "is_online", lambda: True)
     keep(tmp_path, "timm/resnet18.a1_in1k", {"architecture": "resnet18"})
     assert main(["rank", photos, "--plan"]) == 0
     told = capsys.readouterr().out
@@ -138,6 +138,8 @@ def test_candidates_are_those_of_unions_and_of_what_queries_find():
         ({"source": "tf_slim", "weights": "a/model.ckpt", "archive": "/data/a.zip"}, True),
         ({"source": "file", "weights": "https://x.y/a.pth"}, False),
         ({"source": "file", "weights": "file:///data/a.pth"}, True),
+        ({"source": "file", "weights": ["/data/a.pth", "file:///data/b.pth"]}, True),
+        ({"source": "file", "weights": ["/data/a.pth", "https://x.y/b.pth"]}, False),
     ],
 )
 def test_what_has_an_address_is_to_be_fetched(definition, here):
@@ -201,6 +203,39 @@ def test_after_a_ranking_for_boxes_comes_the_command_that_fine_tunes_detectors(
     assert told.splitlines()[-1].startswith("Next: make detect PRESET='a run/config.yaml'   # ")
 
 
+def test_the_steps_that_tell_the_cost_of_a_detector_are_in_the_estimate(
+    photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(connections, "is_online", lambda: True)
+    estimate, passes = rank_images.estimate_ranking, []
+    monkeypatch.setattr(
+        rank_images,
+        "estimate_ranking",
+        lambda *given, **more: passes.append(given[2]) or estimate(*given, **more),
+    )
+    images = {f"{n:02d}": [(("cat", "dog")[n % 2], 1, 1, 20, 20)] for n in range(24)}
+    for given in (photos, str(write_voc(tmp_path / "zoo", {"trainval": images}))):
+        assert main(["rank", given, "--plan"]) == 0
+        assert "over 20 training images" in capsys.readouterr().out
+    assert passes[0] == 20
+    assert passes[1] > 200
+
+
+def test_where_labels_tell_nothing_apart_it_starts_nothing_and_says_what_to_do(
+    tmp_path, started, capsys
+):
+    boxes = [{"image_id": n, "category_id": 7, "bbox": [2, 2, 10, 6]} for n in range(10)]
+    file = write_coco(tmp_path / "set/cats.json", [f"{n}.png" for n in range(10)], boxes)
+    for said in ("Wrote cats_ranked/config.yaml", "Using cats_ranked/config.yaml"):
+        assert main(["rank", str(file)]) == 1
+        told = capsys.readouterr()
+        assert said in told.out
+        reason = "cats.json: every training image has 'cat', so that the labels of images tell no"
+        assert reason in told.err
+        assert "make detect PRESET=cats_ranked/config.yaml   # fine-tunes a detector" in told.err
+    assert not started
+
+
 def test_without_a_network_or_a_cache_it_says_what_to_do(photos, started, capsys):
     assert main(["rank", photos]) == 1
     assert "no network, and no weights in" in capsys.readouterr().err
@@ -226,5 +261,5 @@ def test_the_answer_is_printed_and_nothing_ranked_is_a_failure(tmp_path, capsys)
 def test_offline_needs_no_look_at_the_network(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(caches, "urlopen", lambda *_, **__: pytest.fail("asked"))
-    assert not caches.is_online()
+    monkeypatch.setattr(connections, "open_url", lambda *_, **__: pytest.fail("asked"))
+    assert not connections.is_online()
