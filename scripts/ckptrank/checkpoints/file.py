@@ -1,4 +1,4 @@
-"""A network of torchvision, timm, transformers or one's own, with weights from a file or folder."""
+"""A network of torchvision, timm, transformers or one's own, with weights from files or a folder."""
 
 import logging
 from pathlib import Path
@@ -25,7 +25,8 @@ def prepare(definition: dict, folder: Path) -> dict:
     ``library``: ``torchvision``, ``timm``, ``python`` (``architecture`` is then a function of one's own, see
     :mod:`ckptrank.checkpoints.own_code`), or ``transformers``, whose folder says the architecture itself.
     ``weights``: a path, or an address with ``file://`` or ``https://``; a .safetensors file, one of
-    ``torch.save``, or a folder of such. ``sha256``: what a file must be; an address without one is trusted
+    ``torch.save``, or a folder of such; or a list of these, no two of which have a key in common: a network and its
+    classifier apart. ``sha256``: what a file must be, of a list a list as long, None where nothing is known; an address without one is trusted
     with a warning that states the hash, unless its name ends in it. ``state_key``, ``strip_prefix``,
     ``rename``, ``ignore``, ``runs_code``: see :mod:`ckptrank.checkpoints.state`; a prefix that all keys have
     is taken off where the network's keys are then there. The keys that remain must be those of the
@@ -33,13 +34,20 @@ def prepare(definition: dict, folder: Path) -> dict:
     classes is that of the file; a network of one's own must be made with it. The preprocessing is the
     architecture's in timm, else ImageNet's.
     """
-    path = _fetch(definition["weights"], definition.get("sha256"))
+    places, digests = definition["weights"], definition.get("sha256")
+    if isinstance(places, str):
+        places, digests = [places], [digests]
+    paths = [
+        _fetch(place, digest)
+        for place, digest in zip(places, digests or [None] * len(places), strict=True)
+    ]
+    origin = " + ".join(places)
     if definition["library"] == "transformers":
-        return transformers_source.prepare_folder(
-            definition, folder, path, origin=definition["weights"]
-        )
-    state = read_state(
-        path, definition.get("state_key"), runs_code=definition.get("runs_code", False)
+        return transformers_source.prepare_folder(definition, folder, paths[0], origin=origin)
+    state, entry = read_state(
+        *paths,
+        state_key=definition.get("state_key"),
+        runs_code=definition.get("runs_code", False),
     )
     library = describe(definition)
     model = create(library)
@@ -53,7 +61,7 @@ def prepare(definition: dict, folder: Path) -> dict:
             logger.info("took %r off all keys", prefix)
     chosen = choose_keys(
         state,
-        definition["weights"],
+        origin,
         prefix,
         definition.get("rename", ()),
         definition.get("ignore", ()),
@@ -70,7 +78,7 @@ def prepare(definition: dict, folder: Path) -> dict:
         state_of_model = model.state_dict()
         chosen |= {key: state_of_model[key] for key in state_of_model if key.startswith(prefixes)}
         definition = {**definition, "head": "none"}
-    _load(model, chosen, definition["weights"], optional)
+    _load(model, chosen, origin, optional)
     card = store(
         model,
         folder,
@@ -83,11 +91,11 @@ def prepare(definition: dict, folder: Path) -> dict:
             "objective": "",
             "kind": definition["kind"],
             "source_data": "",
-            "origin": definition["weights"],
+            "origin": origin,
             "licence": "not stated",
         },
     )
-    card["stripped_prefix"] = prefix
+    card |= {"state_key": entry, "stripped_prefix": prefix}
     if not held and "feature_layer" not in definition:
         card["headless"] = "the file has none"
     return card

@@ -58,44 +58,34 @@ def find_weights(path: Path) -> list[Path]:
     return [path / part for part in parts]
 
 
-def read_state(path: Path, state_key: str | None = None, *, runs_code: bool = False) -> State:
-    """Return the tensors of a ``.safetensors`` file or of what ``torch.save`` wrote, or of a folder's files.
+def read_state(
+    *paths: Path, state_key: str | None = None, runs_code: bool = False
+) -> tuple[State, str]:
+    """Return the tensors of files or folders, and the entry that held them, empty where they lay in none.
 
-    ``runs_code``: whether TorchScript and exported programs are read too, which runs what is in them.
-    ``state_key``: the entry that holds them (``teacher``, dots for nesting); without it one of the
-    customary names is taken, and logged where the file holds other weights beside them, say averaged ones. Pickled files are read by ``torch.load(weights_only=True)``, which
-    makes tensors and plain values only; ``argparse.Namespace``, which many training programs save
-    beside the weights, is let through as a bare container. Raises :class:`PairFault` for anything else.
+    A file is a ``.safetensors`` or what ``torch.save`` wrote; a folder stands for its files. ``runs_code``: whether
+    TorchScript and exported programs are read too, which runs what is in them. ``state_key``: the entry that holds
+    the tensors (``teacher``, dots for nesting); without it one of the customary names is taken, and logged where the
+    file holds other weights beside them, say averaged ones. Pickled files are read by
+    ``torch.load(weights_only=True)``, which makes tensors and plain values only; ``argparse.Namespace``, which many
+    training programs save beside the weights, is let through as a bare container. Raises :class:`PairFault` for
+    anything else, and for a key that two files have.
     """
-    files = find_weights(path)
-    if len(files) > 1:
-        parts = [read_state(file, state_key, runs_code=runs_code) for file in files]
-        return OrderedDict(item for part in parts for item in part.items())
-    (path,) = files
-    if path.suffix == ".safetensors":
-        try:
-            content = load_file(path)
-        except SafetensorError as error:
-            raise PairFault(f"{path}: not a readable safetensors file ({error})") from error
-    elif program := _find_program(path):
-        content = _run_program(path, program, runs_code)
-    else:
-        content = _unpickle(path)
-    if state_key is not None:
-        for key in state_key.split("."):
-            if not isinstance(content, dict) or key not in content:
-                raise PairFault(f"{path}: has no entry {state_key!r}; it has {_listing(content)}")
-            content = content[key]
-    else:
-        content = _take_customary(content, path)
-    if not _is_state(content):
-        raise PairFault(
-            f"{path}: holds no state dict; give `state_key`, one of {_listing(content)}"
-        )
-    tensors = OrderedDict((key, value) for key, value in content.items() if _is_tensor(value))
-    if hasattr(content, "_metadata"):
-        tensors._metadata = content._metadata
-    return tensors
+    files = [file for path in paths for file in find_weights(path)]
+    read = [_read_file(file, state_key, runs_code) for file in files]
+    if len(files) == 1:
+        return read[0]
+    state: State = OrderedDict()
+    holders: dict[str, Path] = {}
+    for file, (part, _) in zip(files, read, strict=True):
+        for key in part:
+            if key in state:
+                raise PairFault(
+                    f"{holders[key]} and {file}: both have the key {key!r}; name files that share none"
+                )
+            holders[key] = file
+        state |= part
+    return state, ", ".join(dict.fromkeys(entry for _, entry in read if entry))
 
 
 def choose_keys(
@@ -136,6 +126,31 @@ def choose_keys(
             (key.removeprefix(strip_prefix), versions) for key, versions in state._metadata.items()
         )
     return chosen
+
+
+def _read_file(path: Path, state_key: str | None, runs_code: bool) -> tuple[State, str]:
+    if path.suffix == ".safetensors":
+        try:
+            content = load_file(path)
+        except SafetensorError as error:
+            raise PairFault(f"{path}: not a readable safetensors file ({error})") from error
+    elif program := _find_program(path):
+        content = _run_program(path, program, runs_code)
+    else:
+        content = _unpickle(path)
+    entry = _find_customary(content, path) if state_key is None else state_key
+    for key in entry.split(".") if entry else ():
+        if not isinstance(content, dict) or key not in content:
+            raise PairFault(f"{path}: has no entry {entry!r}; it has {_listing(content)}")
+        content = content[key]
+    if not _is_state(content):
+        raise PairFault(
+            f"{path}: holds no state dict; give `state_key`, one of {_listing(content)}"
+        )
+    tensors = OrderedDict((key, value) for key, value in content.items() if _is_tensor(value))
+    if hasattr(content, "_metadata"):
+        tensors._metadata = content._metadata
+    return tensors, entry
 
 
 def _find_program(path: Path) -> str:
@@ -188,11 +203,11 @@ def _unsafe_names(path: Path) -> list[str]:
         return []
 
 
-def _take_customary(content: object, path: Path) -> object:
-    """Return the entry of a customary name, ``content`` itself where there is none; log what was not taken."""
-    taken = next((key for key in _PLACES if _is_state(_get(content, key))), None)
-    if taken is None or not isinstance(content, dict):
-        return content
+def _find_customary(content: object, path: Path) -> str:
+    """Return the entry of a customary name that holds weights, empty where none does; log the others that do."""
+    taken = next((key for key in _PLACES if _is_state(_get(content, key))), "")
+    if not taken or not isinstance(content, dict):
+        return ""
     others = [str(key) for key, value in content.items() if key != taken and _is_state(value)]
     if others:
         logger.warning(
@@ -202,7 +217,7 @@ def _take_customary(content: object, path: Path) -> object:
             ", ".join(others),
             others[0],
         )
-    return content[taken]
+    return taken
 
 
 def _get(content: object, key: str) -> object:

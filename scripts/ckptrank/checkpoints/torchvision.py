@@ -43,7 +43,8 @@ def prepare(definition: dict, folder: Path) -> dict:
         )
     path = download(weights.url, digest_in_name(weights.url))
     model = create(architecture, complete=True)
-    load_into(model, _rename(architecture, read_state(path)), weights.url)
+    state, _ = read_state(path)
+    load_into(model, _rename(architecture, state), weights.url)
     drop_training_layers(model, architecture)
     transforms = weights.transforms()
     size, resized = transforms.crop_size[0], transforms.resize_size[0]

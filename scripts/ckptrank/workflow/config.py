@@ -149,7 +149,24 @@ def _check_source(kind: str, name: str, definition: dict) -> list[str]:
         return [
             f"{place}.source: unknown {definition['source']!r}{_suggest(definition['source'], known)}"
         ]
-    return _validate(definition, SCHEMAS / kind / f"{definition['source']}.schema.yaml", place)
+    faults = _validate(definition, SCHEMAS / kind / f"{definition['source']}.schema.yaml", place)
+    if not faults and definition["source"] == "file":
+        faults = _check_hashes(definition, place)
+    return faults
+
+
+def _check_hashes(definition: dict, place: str) -> list[str]:
+    """Find a list of files of weights that does not have a hash for each, and the other way round."""
+    weights, hashes = definition["weights"], definition.get("sha256")
+    if hashes is None or _count(weights) == _count(hashes):
+        return []
+    return [
+        f"{place}.sha256: give one for each of `weights`, as a list where that is one; null for one not known"
+    ]
+
+
+def _count(value: str | list) -> int | None:
+    return len(value) if isinstance(value, list) else None
 
 
 def _check_references(config: dict) -> list[str]:

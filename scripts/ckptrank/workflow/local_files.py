@@ -1,6 +1,7 @@
 """What a definition names on this machine, so that a change of it is noticed."""
 
 import os
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -40,7 +41,10 @@ def find_known_by_hash(definition: dict, facts: Path) -> set[str]:
     known = set()
     if "sha256" in definition:
         key = next(key for key in _HASHED if key in definition)
-        known.update(find_files({"source": definition["source"], key: definition[key]}))
+        given, digests = definition[key], definition["sha256"]
+        if isinstance(given, list):
+            given = [place for place, digest in zip(given, digests, strict=True) if digest]
+        known.update(find_files({"source": definition["source"], key: given}))
     if definition.get("library") == LIBRARY:
         code = find_code(definition["architecture"])
         known.update([] if code is None else [str(code)])
@@ -61,8 +65,14 @@ def stamp_folders(definition: dict) -> str:
     return sha256("\n".join(times).encode()).hexdigest()[:16] if times else ""
 
 
-def _find_paths(definition: dict) -> list[Path]:
+def list_places(definition: Mapping) -> list[str]:
+    """Return the paths and addresses that a definition names."""
     given = [definition[key] for key in PLACES if key in definition]
+    return [place for each in given for place in (each if isinstance(each, list) else [each])]
+
+
+def _find_paths(definition: dict) -> list[Path]:
+    given = list_places(definition)
     if definition["source"] == "tf_slim":  # the index holds checksums of all else
         given = [definition.get("archive") or f"{definition['weights']}.index"]
     return [

@@ -399,7 +399,7 @@ def prepare_file(tmp_path, weights, **fields):
         "library": "torchvision",
         "architecture": "mobilenet_v3_small",
         "kind": "self-supervised",
-        "weights": str(weights),
+        "weights": [*map(str, weights)] if isinstance(weights, list) else str(weights),
         **fields,
     }
     return prepare(tmp_path, **definition)
@@ -427,6 +427,37 @@ def test_a_safetensors_file_by_its_address_and_hash(tmp_path, small):
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(PairFault, match="SHA-256 is"):
         prepare_file(tmp_path, path.as_uri(), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("hashes", [[True, True], [True, False], None])
+def test_a_network_and_its_classifier_apart_are_joined(tmp_path, small, hashes):
+    state = {f"net.{key}": tensor for key, tensor in small.state_dict().items()}
+    head = {
+        key.replace("net.", "top."): state.pop(key)
+        for key in [*state]
+        if key.startswith("net.classifier.3.")
+    }
+    files = [tmp_path / "net.pth", tmp_path / "top.safetensors"]
+    save(files[0], {"model": state})
+    save_file(head, files[1])
+    fields = {"rename": [[r"^(net|top)\.", ""]]}
+    if hashes:
+        digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+        fields["sha256"] = [d if k else None for d, k in zip(digests, hashes, strict=True)]
+    card, network = prepare_file(tmp_path, files, **fields)
+    _, logits, expected = compute(network, small)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    assert card["origin"] == f"{files[0]} + {files[1]}"
+    assert (card["state_key"], card["stripped_prefix"]) == ("model", "")
+
+
+def test_of_files_that_are_joined_each_must_be_what_its_hash_says(tmp_path, small):
+    files = [Path(save(tmp_path / f"{name}.pth", small.state_dict())) for name in ("a", "b")]
+    good = hashlib.sha256(files[0].read_bytes()).hexdigest()
+    with pytest.raises(PairFault, match=r"b\.pth: SHA-256 is"):
+        prepare_file(tmp_path, files, sha256=[good, "0" * 64])
+    with pytest.raises(PairFault, match=r"a\.pth and .*b\.pth: both have the key 'features"):
+        prepare_file(tmp_path, files)
 
 
 def test_a_checkpoint_of_momentum_contrast(tmp_path, small):
@@ -550,7 +581,7 @@ def test_a_part_of_a_checkpoint_is_named(tmp_path, small):
     content = {"student": {"x": torch.zeros(1)}, "nested": {"teacher": small.state_dict()}}
     path = save(tmp_path / "a.pth", content)
     card, _ = prepare_file(tmp_path, path, state_key="nested.teacher")
-    assert card["head_classes"] == 1000
+    assert (card["head_classes"], card["state_key"]) == (1000, "nested.teacher")
     with pytest.raises(
         PairFault, match="holds no state dict; give `state_key`, one of student, nested"
     ):

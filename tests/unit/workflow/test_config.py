@@ -129,6 +129,29 @@ def test_the_grid_of_n_leep_takes_checkpoints_that_are_tuned(config, selected, g
         assert f"select {grid[0]}, or leave it out here" in faults_of(config)
 
 
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"weights": ["a.pth", "b.pth"]}, None),
+        ({"weights": ["a.pth", "b.pth"], "sha256": ["0" * 64, None]}, None),
+        ({"weights": ["a.pth", "b.pth"], "sha256": "0" * 64}, "mine.sha256: give one for each of"),
+        ({"weights": ["a.pth", "b.pth"], "sha256": ["0" * 64]}, "mine.sha256: give one for each"),
+        ({"weights": "a.pth", "sha256": ["0" * 64]}, "mine.sha256: give one for each of"),
+        ({"weights": ["a.pth", "b.pth"], "sha256": ["0" * 64, "1"]}, "mine.sha256.1: '1' does not"),
+        ({"weights": ["a.pth", "a.pth"]}, "mine.weights: a.pth listed twice"),
+        ({"weights": []}, "mine.weights: needs at least 1 entries"),
+        ({"weights": ["a", "b"], "library": "transformers"}, "mine.weights: ['a', 'b'] is not of"),
+    ],
+)
+def test_weights_are_a_file_or_a_list_of_files_with_a_hash_each(config, fields, fault):
+    given = {"source": "file", "library": "timm", "architecture": "resnet18", "kind": "supervised"}
+    put("checkpoints/mine", {**given, **fields})(config)
+    if fault is None:
+        check_config(config, [])
+    else:
+        assert fault in faults_of(config)
+
+
 def test_all_faults_are_listed_at_once(config):
     put("select/tasks", ["x"])(config)
     put("measures/nleep/method", "y")(config)

@@ -12,6 +12,10 @@ def test_files_that_exist_are_inputs(tmp_path):
     assert find_files({"source": "file", "weights": str(path)}) == [str(path)]
     assert find_files({"source": "file", "weights": path.as_uri()}) == [str(path)]
     assert find_files({"source": "npz", "path": str(path)}) == [str(path)]
+    head = tmp_path / "head.pth"
+    head.touch()
+    both = [str(path), head.as_uri(), "https://example.org/a.pth"]
+    assert find_files({"source": "file", "weights": both}) == [str(path), str(head)]
 
 
 def test_others_are_left_to_the_job(tmp_path):
@@ -84,12 +88,21 @@ def test_code_of_ones_own_and_the_files_of_a_folder_are_inputs(tmp_path):
             {"source": "file", "library": "python", "architecture": "n.py:f", "weights": "a.pth"},
             ["n.py"],
         ),
+        (
+            {
+                "source": "file",
+                "weights": ["a.pth", "b.pth", "c.pth"],
+                "sha256": ["0" * 64, None, "1" * 64],
+            },
+            ["a.pth", "c.pth"],
+        ),
+        ({"source": "file", "weights": ["a.pth", "b.pth"]}, []),
         ({"source": "builtin"}, []),
     ],
 )
 def test_times_of_files_that_a_hash_tells_do_not_count(tmp_path, monkeypatch, fields, known):
     monkeypatch.chdir(tmp_path)
-    for name in ("a.pth", "a.zip", "b.zip", "a.csv", "m.index", "n.py"):
+    for name in ("a.pth", "b.pth", "c.pth", "a.zip", "b.zip", "a.csv", "m.index", "n.py"):
         (tmp_path / name).touch()
     facts = tmp_path / "card.json"
     assert find_known_by_hash(fields, facts) == set(known) <= {*find_files(fields)}

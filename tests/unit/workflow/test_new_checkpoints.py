@@ -40,7 +40,10 @@ def weights(tmp_path):
 
 def test_networks_are_told_by_the_beginning_of_the_name(weights):
     found = find_checkpoints(weights, LIBRARIES)
-    told = {name: (given["library"], given.get("architecture")) for name, given in found.items()}
+    told = {
+        name: (given["library"], given.get("architecture"))
+        for name, given in found.checkpoints.items()
+    }
     assert told == {
         "exported": ("timm", "convnext_tiny"),
         "mobilenetv2_100-mine": ("timm", "mobilenetv2_100"),
@@ -59,7 +62,17 @@ def test_networks_are_told_by_the_beginning_of_the_name(weights):
         "resnet50.head.safetensors": "a head without its network",
         "resnet50.onnx": f"ends in none of {endings}",
     }
-    assert found["trainer"]["weights"] == str((weights / "trainer").resolve())
+    assert found.checkpoints["trainer"]["weights"] == str((weights / "trainer").resolve())
+
+
+def test_a_classifier_in_a_file_of_its_own_goes_with_its_network(tmp_path):
+    names = ("resnet50-mine.safetensors", "resnet50-mine.head.safetensors")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    found = find_checkpoints(tmp_path, LIBRARIES)
+    assert list(found.checkpoints) == ["resnet50-mine"]
+    assert found.checkpoints["resnet50-mine"]["weights"] == [str(tmp_path / n) for n in names]
+    assert not found.passed_over
 
 
 def test_the_config_has_them_and_nothing_else(weights, tmp_path, monkeypatch, capsys):
