@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -36,8 +35,7 @@ include: "rules/estimate.smk"
 
 
 onstart:
-    if told := use_what_answers(workflow.executor_settings):
-        print(told, file=sys.stderr)
+    tell_of_accounting()
     if workflow.local_exec:
         # There is no rate of submission to keep here. For its sake Snakemake 9 goes through all ready jobs once more a
         # second after each time that it did, and so without end: with thousands of jobs a core did little else.

@@ -1,6 +1,7 @@
 """Each fault that a cluster knows, and after it a plain rerun: the same results, nothing made twice."""
 
 import re
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -123,6 +124,17 @@ def test_a_job_over_its_time_is_given_more(undisturbed, overtime):
     flow.finish(process)
     assert [job["JobState"] for job in flow.submitted()] == ["TIMEOUT", "COMPLETED"]
     expect_undisturbed(flow, undisturbed, flow.finished_at())
+
+
+def test_a_cluster_without_accounting_is_noticed_at_the_start(flow):
+    """`sacct`, which is asked by default, cannot answer here, and nobody said to ask `squeue`."""
+    shutil.rmtree(flow.folder / "resources/tasks/tiny")
+    first = replace(flow, status_command=None)
+    first.finish(first.start("resources/tasks/tiny"), seconds=120)
+    assert "`slurm-status-command: squeue`" in first.said
+    assert first.said.count("keeps no accounting") == 1
+    assert (flow.folder / "resources/tasks/tiny").is_dir()
+    assert states(flow) == ["COMPLETED"]
 
 
 def test_an_error_of_the_code_is_not_computed_again(flow):

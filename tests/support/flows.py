@@ -31,6 +31,7 @@ class Flow:
     changes: dict = field(default_factory=dict)
     jobs: int = 3
     log: str = "said.log"
+    status_command: str | None = "squeue"  # None: unsaid, as on a first run
 
     def start(self, *arguments: str) -> subprocess.Popen:
         """Start Snakemake on the targets or options given; its words go to ``log``."""
@@ -41,7 +42,7 @@ class Flow:
             *("--profile", "slurm"),
             *("--configfile", f"presets/{self.preset}", str(changes)),
             # A cluster without accounting, and tests that wait for no one.
-            *("--slurm-status-command", "squeue"),
+            *(("--slurm-status-command", self.status_command) if self.status_command else ()),
             *("--slurm-init-seconds-before-status-checks", "1"),
             *("--latency-wait", "5", "--jobs", str(self.jobs)),
             *arguments,
@@ -86,8 +87,15 @@ class Flow:
         self.finish(self.start(*arguments), check=check)
         return self.said
 
-    def finish(self, process: subprocess.Popen, *, check: bool = True) -> int:
-        code = process.wait(1500)
+    def finish(
+        self, process: subprocess.Popen, *, check: bool = True, seconds: float = 1500
+    ) -> int:
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"no end after {seconds} s: {self.said[-8000:]}") from None
         assert not check or code == 0, self.said[-8000:]
         return code
 
