@@ -81,6 +81,7 @@ zip: run ## the same, and write reports/report.zip: a folder of pages, for large
 
 ifdef IMAGES
 rank: $(VENV)/installed
+	[ -z "$(PRESET)" ] || { echo "Give IMAGES=$(IMAGES) or PRESET=$(PRESET), not both: IMAGES writes a config of its own, PRESET runs one that is there" >&2; exit 2; }
 	ckptrank rank "$(IMAGES)" $(if $(RUN),--run "$(RUN)") $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") --cores $(CORES)
 else
 rank: $(VENV)/installed ## rank checkpoints for your tasks, no fine-tuning; write reports/rank.html (IMAGES=FOLDER CHECKPOINTS=FOLDER, or PRESET=)

@@ -50,6 +50,20 @@ def test_to_rank_needs_images_or_a_config():
     assert any("Say what to rank for" in line for line in plan("rank"))
 
 
+def test_to_rank_takes_images_or_a_config_and_not_both(tmp_path):
+    command = tmp_path / "ckptrank"
+    command.write_text("#!/bin/sh\necho started\n")
+    command.chmod(0o755)
+    make = ["make", "-s", f"VENV={tmp_path}", f"BIN={tmp_path}", "-o", f"{tmp_path}/installed"]
+    alone, both = (
+        subprocess.run([*make, "rank", *given], cwd=ROOT, capture_output=True, text=True)
+        for given in (["IMAGES=photos"], ["IMAGES=photos", "PRESET=mine/config.yaml"])
+    )
+    assert (alone.returncode, alone.stdout) == (0, "started\n")
+    assert (both.returncode, both.stdout) == (2, "")
+    assert "Give IMAGES=photos or PRESET=mine/config.yaml, not both" in both.stderr
+
+
 # In place of Python: makes an environment of itself alone, and lets anything be installed.
 PYTHON = """#!/bin/sh
 if [ "$2" = venv ]; then mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; fi
