@@ -1,15 +1,17 @@
-"""Small sets of annotated images, in the folders of Pascal VOC and in COCO's format."""
+"""Small sets of annotated images, in the folders of Pascal VOC and of Cityscapes and in COCO's format."""
 
 import json
+
+from PIL import Image
 
 from tests.support.pictures import write
 
 WIDTH, HEIGHT = 40, 30
 
 
-def write_voc(root, sets, size=(WIDTH, HEIGHT)):
+def write_voc(root, sets, size=(WIDTH, HEIGHT), first=0):
     """Write VOC's layout; ``sets``: set -> image -> objects (name, left, top, right, bottom[, difficult])."""
-    number = 0
+    number = first
     for name, images in sets.items():
         listed = root / "ImageSets/Main" / f"{name}.txt"
         listed.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +34,20 @@ def write_xml(root, image, objects, size=(WIDTH, HEIGHT)):
     path = root / "Annotations" / f"{image}.xml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([*lines, "</annotation>"]))
+
+
+def write_cityscapes(root, sets):
+    """Write Cityscapes' layout; ``sets``: split -> image -> numbers (H, W) uint16 of the objects of its pixels."""
+    number = 0
+    for split, images in sets.items():
+        for name, numbers in images.items():
+            size = numbers.shape[::-1]
+            write(root / f"leftImg8bit/{split}/ulm/{name}_leftImg8bit.png", number, size=size)
+            path = root / f"gtFine/{split}/ulm/{name}_gtFine_instanceIds.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(numbers).save(path)
+            number += 1
+    return root
 
 
 def write_coco(file, images, annotations, categories=("cat", "dog"), first=0):

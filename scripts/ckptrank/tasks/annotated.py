@@ -1,5 +1,6 @@
 """From annotated images, as a source has read them, to a task."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,10 @@ from ckptrank.errors import PairFault
 from ckptrank.tasks.image_files import ImageFiles
 from ckptrank.tasks.labels import split_rows
 from ckptrank.tasks.objects import Annotation, Faults, Objects, gather_objects, share_masks
-from ckptrank.tasks.task import TaskData
+from ckptrank.tasks.task import TaskData, listing
+from ckptrank.text import counted, listed
+
+SHOWN = 20  # classes of a message
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,17 @@ def make_task(
 
     Of the ``definition`` count ``test_fraction`` and its ``seed``: without ``test``, that share of ``train`` is held
     out; ``classes``, by default those given in their order, or all that occur; and ``on_bad_annotation``, for what is
-    among the ``faults`` or found here. Raises :class:`PairFault` with fewer than two classes.
+    among the ``faults`` or found here. Objects of other classes are left out, which a note says. Raises
+    :class:`PairFault` without any object, and where none is of a class that the definition names.
     """
-    names = {each.name for image in (*train, *test) for each in image.annotations}
-    known = definition.get("classes") or [name for name in classes if name in names]
-    chosen = tuple(known or sorted(names))
+    counts = Counter(each.name for image in (*train, *test) for each in image.annotations)
+    known = definition.get("classes") or [name for name in classes if name in counts]
+    chosen = tuple(known or sorted(counts))
     parts = [_gather(root, images, chosen, faults) for images in (train, test)]
     notes = faults.settle(definition.get("on_bad_annotation", "error"))
-    if len(chosen) < 2:
-        known = f"of {chosen[0]!r} alone" if chosen else "none"
-        raise PairFault(
-            f"{root}: objects are {known}; measures tell classes apart, so that a task needs two or more"
-        )
+    notes += _compare_classes(root, chosen, counts)
+    if not chosen:
+        raise PairFault(f"{root}: its images have no object that a class could be learnt from")
     if "test_fraction" in definition:
         files, objects = parts[0]
         labels = objects.mark(len(chosen))
@@ -90,9 +93,31 @@ def encode_pixels(mask: np.ndarray) -> bytes:
     return codes.encode(np.asfortranarray(mask, np.uint8))["counts"]
 
 
+def _compare_classes(root: Path, chosen: Sequence[str], counts: Counter) -> tuple[str, ...]:
+    """Say which objects are of no chosen class and so were left out; raise :class:`PairFault` where a class has none.
+
+    ``counts``: objects of each class that occurs.
+    """
+    missing = [name for name in chosen if name not in counts]
+    if missing:
+        there = f"there are {listing(sorted(counts), SHOWN)}" if counts else "there are none"
+        raise PairFault(
+            f"{root}: no object is of {listing(missing)}, which `classes` names; {there}"
+        )
+    others = [(name, count) for name, count in counts.most_common() if name not in chosen]
+    if not others:
+        return ()
+    objects = counted(sum(count for _, count in others), "object")
+    names = [f"{name} ({count:,})" for name, count in others[:SHOWN]]
+    more = [f"{len(others) - SHOWN} more"] if len(others) > SHOWN else []
+    return (
+        f"{objects} of classes that `classes` does not name were left out: {listed(names + more)}",
+    )
+
+
 def _gather(
     root: Path, images: Sequence[AnnotatedImage], classes: Sequence[str], faults: Faults
 ) -> tuple[ImageFiles, Objects]:
     files = ImageFiles(root, tuple(str(image.path.relative_to(root)) for image in images))
-    listed = [(image.size, image.annotations) for image in images]
-    return files, gather_objects(listed, classes, faults)
+    found = [(image.size, image.annotations) for image in images]
+    return files, gather_objects(found, classes, faults)

@@ -28,10 +28,11 @@ INSTANCES = 1000  # a pixel of the third car is 26002, one of a group of cars 26
 def load(definition: dict) -> TaskData:
     """Load ``{"source": "cityscapes", "path": ...}``: the folder with ``leftImg8bit`` and ``gtFine``.
 
-    ``train`` and ``test``: its folders, by default ``train`` and ``val``, whose annotations are public. Masks are read
-    from ``*_gtFine_instanceIds.png``; groups are crowds. The data cannot be fetched without an account; the folder is
-    the ``root`` of torchvision's ``Cityscapes``. Raises :class:`PairFault` where they are not there, and naming
-    annotations that cannot be read, unless ``on_bad_annotation`` is ``skip``.
+    ``train`` and ``test``: its folders, by default ``train`` and ``val``, whose annotations are public. ``classes``:
+    some of the eight, objects of the others being left out. Masks are read from ``*_gtFine_instanceIds.png``; groups are
+    crowds. The data cannot be fetched without an account; the folder is the ``root`` of torchvision's ``Cityscapes``.
+    Raises :class:`PairFault` where they are not there, and naming annotations that cannot be read, unless
+    ``on_bad_annotation`` is ``skip``.
     """
     root, faults = locate(definition["path"]), Faults()
     train, test = (

@@ -1,6 +1,7 @@
 """Images with boxes and masks in COCO's format: an annotation file in JSON and a folder of images."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,10 +21,11 @@ def load(definition: dict) -> TaskData:
 
     ``path``: the annotations; ``images``: the folder (or archive) that their file names are relative to, by default
     that of the annotations. ``test_path`` and ``test_images``: the same of the test set; in place of them
-    ``test_fraction`` of the images is held out, chosen by ``seed``. ``classes``: names of categories, by default all
-    that an object has. Masks are polygons or run-length codes; the task has them where every object has one. Crowds
-    are neither trained nor counted, and images without objects count. Raises :class:`PairFault` naming the
-    annotations that are wrong by file, line and id, unless ``on_bad_annotation`` is ``skip``.
+    ``test_fraction`` of the images is held out, chosen by ``seed``. ``classes``: names of categories, objects of others
+    being left out; by default all that an object has. Masks are polygons or run-length codes; the task has them where
+    every object has one. Crowds are neither trained nor counted, and images without objects count. Raises
+    :class:`PairFault` naming the annotations that are wrong by file, line and id, those of categories that the file does
+    not define among them, unless ``on_bad_annotation`` is ``skip``.
     """
     faults = Faults()
     places = [_locate(definition, "path", "images")]
@@ -36,7 +38,7 @@ def load(definition: dict) -> TaskData:
     parts = [read_images(file, folder, faults) for file, folder in places]
     names = list(dict.fromkeys(name for _, categories in parts for name in categories))
     train, test = parts[0][0], parts[1][0] if len(parts) > 1 else []
-    root = _find_common({folder for _, folder in places})
+    root = Path(os.path.commonpath([folder for _, folder in places]))
     return make_task(definition, root, train, test, faults, names)
 
 
@@ -46,12 +48,6 @@ def _locate(definition: dict, file_key: str, folder_key: str) -> tuple[Path, Pat
         raise PairFault(f"{definition[file_key]}: is a folder, expected a file of annotations")
     folder = locate(definition[folder_key]) if folder_key in definition else file.parent
     return file.resolve(), folder.resolve()
-
-
-def _find_common(folders: set[Path]) -> Path:
-    first, *others = sorted(folders)
-    places = [first, *first.parents]
-    return next(place for place in places if all(place in (o, *o.parents) for o in others))
 
 
 def read_annotations(file: Path) -> dict[str, list[tuple[int, dict]]]:

@@ -121,18 +121,19 @@ def gather_objects(
 ) -> Objects:
     """Return the objects of images, each given by its (height, width) and its annotations.
 
-    To ``faults`` goes what is of no class, has no area or reaches over the border; if that is to be skipped, boxes
-    are cut at the border and the rest is left out. There are masks where no object lacks one.
+    Objects of other ``classes`` are left out. To ``faults`` goes what has no area or reaches over the border; if that
+    is to be skipped, boxes are cut at the border and the rest is left out. There are masks where no object lacks one.
     """
     numbers = {name: number for number, name in enumerate(classes)}
     bounds, kept = [0], []
     for size, annotations in images:
         for annotation in annotations:
+            number = numbers.get(annotation.name)
+            if number is None:
+                continue
             box = _check_box(annotation, size, faults)
-            if annotation.name not in numbers:
-                faults.add(annotation.place, f"unknown class {annotation.name!r}")
-            elif box is not None:
-                kept.append((box, numbers[annotation.name], annotation.crowd, annotation.mask))
+            if box is not None:
+                kept.append((box, number, annotation.crowd, annotation.mask))
         bounds.append(len(kept))
     boxes, labels, crowd, masks = zip(*kept, strict=True) if kept else ((), (), (), ())
     return Objects(

@@ -24,7 +24,7 @@ class TaskData:
     ``train_images``, ``test_images``: (N, H, W, 3) uint8 RGB, the same H and W in both; or N encoded
     images of any size.
     ``train_labels``, ``test_labels``: (N,) int64 in 0..C-1, or (N, C) uint8 of 0 and 1 for a
-    multi-label task; C = ``len(classes)`` >= 2, and each class has a training sample.
+    multi-label task; C = ``len(classes)`` >= 2, or 1 where there are objects, and each class has a training sample.
     ``train_objects``, ``test_objects``: where the objects of the images lie, in a task to detect them; its labels
     say which classes an image has. ``notes``: what a reader of the report must know of how it was read.
     ``validation``: (N,) which training images fine-tuning leaves out, to choose its settings by; None: none.
@@ -119,7 +119,7 @@ class TaskData:
         return replace(self, **fields)
 
     def _check_classes(self) -> None:
-        if len(self.classes) < 2:
+        if len(self.classes) < 2 - (self.train_objects is not None):
             raise PairFault(f"classes: a task needs at least two, got {len(self.classes)}")
         if len(set(self.classes)) < len(self.classes):
             twice = sorted({name for name in self.classes if self.classes.count(name) > 1})

@@ -1,6 +1,7 @@
 """Images with boxes in the folders of Pascal VOC: JPEGImages, Annotations and ImageSets."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,7 +11,8 @@ import numpy as np
 
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
-from ckptrank.files.downloads import cache_folder, is_transient, retry
+from ckptrank.files.caches import cache_folder
+from ckptrank.files.downloads import is_transient, retry
 from ckptrank.tasks.annotated import (
     AnnotatedImage,
     encode_pixels,
@@ -20,10 +22,11 @@ from ckptrank.tasks.annotated import (
 )
 from ckptrank.tasks.folder import SUFFIXES
 from ckptrank.tasks.image_sizes import read_size
-from ckptrank.tasks.layouts import PARTS, find_layout, is_layout, list_sets
+from ckptrank.tasks.layouts import PARTS, find_layout, list_sets
 from ckptrank.tasks.objects import Annotation, Faults
 from ckptrank.tasks.task import TaskData
 
+TRAIN = "trainval"
 BORDER = 255  # of an object's mask: counted neither as the object nor as the ground
 
 
@@ -31,75 +34,82 @@ def load(definition: dict) -> TaskData:
     """Load ``{"source": "voc", "path": ...}``.
 
     ``path``: a folder with ``JPEGImages``, ``Annotations`` and ``ImageSets/Main``, or an archive of it, or a folder of
-    several such. ``train`` and ``test``: a set or a list of sets of images, by default ``trainval`` and ``test``; in a
-    folder of several, ``VOC2007/trainval``. Without ``ImageSets`` all images are ``train``. With ``test_fraction``
-    that share of the training images is held out in place of ``test``, chosen by ``seed``. ``masks: true`` takes the
-    sets from ``ImageSets/Segmentation`` and the objects' masks from ``SegmentationObject``. ``classes``: their names;
-    without it those that occur. ``download: true`` lets torchvision fetch the sets of VOC into ``path``, by default
-    ``datasets/VOCdevkit`` in this project's cache; where torchvision's ``VOCDetection`` or ``VOCSegmentation`` has them
-    already, ``path`` is the folder ``VOCdevkit`` in its ``root``.
+    several such; where torchvision's ``VOCDetection`` or ``VOCSegmentation`` has them, its ``root``, the ``VOCdevkit``
+    in it, or a year's folder. ``train`` and ``test``: a set or a list of sets of images, by default ``trainval`` and
+    ``test``; in a folder of several, ``VOC2007/trainval``. Without ``ImageSets`` all images are ``train``. With
+    ``test_fraction`` that share of the training images is held out in place of ``test``, chosen by ``seed``.
+    ``masks: true`` takes the sets from ``ImageSets/Segmentation`` and the objects' masks from ``SegmentationObject``.
+    ``classes``: their names, objects of others being left out; without it those that occur. ``download: true`` lets
+    torchvision fetch the sets of VOC into ``path``, its ``root`` or the ``VOCdevkit`` there, by default ``datasets`` in
+    this project's cache.
 
     Pixels are counted from 1, as in VOC; difficult objects are neither trained nor counted, and images without objects
     count. Raises :class:`PairFault` naming the annotations that are wrong by file and line, unless
     ``on_bad_annotation`` is ``skip``.
     """
-    root = _find_root(definition)
-    names = {split: _as_list(definition.get(split, default)) for split, default in _SETS.items()}
-    masks = definition.get("masks", False)
-    faults = Faults()
-    train = _read_sets(root, names["train"], masks, faults)
-    test = [] if "test_fraction" in definition else _read_sets(root, names["test"], masks, faults)
-    return make_task(definition, root, train, test, faults)
-
-
-_SETS = {"train": "trainval", "test": "test"}
-
-
-def _find_root(definition: dict) -> Path:
-    if definition.get("download"):
-        return _download(definition)
-    if "path" not in definition:
-        raise PairFault("voc: give `path`, or `download: true`")
-    root = locate(definition["path"], definition.get("sha256"))
-    first = _as_list(definition.get("train", _SETS["train"]))[0]
-    return find_layout(root, first.rpartition("/")[0]) or root
+    sets = {
+        split: _as_list(definition.get(split, default))
+        for split, default in (("train", TRAIN), ("test", "test"))
+    }
+    if "test_fraction" in definition:
+        sets["test"] = []
+    names = [*sets["train"], *sets["test"]]
+    root, masks, faults = _find_root(definition, names), definition.get("masks", False), Faults()
+    layouts = {name: _need_layout(root, name) for name in names}
+    train, test = (_read_sets(layouts, each, masks, faults) for each in sets.values())
+    return make_task(definition, Path(os.path.commonpath(layouts.values())), train, test, faults)
 
 
 def _as_list(names: str | Sequence[str]) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _download(definition: dict) -> Path:
-    """Fetch the sets that the definition names, as ``VOC2007/trainval``, by torchvision's class."""
+def _find_root(definition: dict, names: Sequence[str]) -> Path:
+    """Return the folder at or below which the sets are, ``VOC2007/trainval``; with ``download`` they are fetched."""
+    if definition.get("download"):
+        root = Path(definition.get("path", cache_folder() / "datasets")).expanduser()
+        for name in names:
+            _download(root, name)
+        return root
+    if "path" not in definition:
+        raise PairFault("voc: give `path`, or `download: true`")
+    return locate(definition["path"], definition.get("sha256"))
+
+
+def _download(root: Path, name: str) -> None:
+    """Fetch a set by torchvision's class, unless it is there."""
     from torchvision import datasets
 
-    root = Path(definition.get("path", cache_folder() / "datasets/VOCdevkit")).expanduser()
-    root.parent.mkdir(parents=True, exist_ok=True)
-    for name in [each for split in _SETS for each in _as_list(definition.get(split, []))]:
-        folder, _, listed = name.rpartition("/")
+    folder, _, listed = name.rpartition("/")
+    layout = find_layout(root, folder)
+    if layout is not None and listed in list_sets(layout):
+        return
+    place = root.parent if root.name == "VOCdevkit" else root
+    place.mkdir(parents=True, exist_ok=True)
+    try:
         year = folder.removeprefix("VOC")
-        if (root / folder / "ImageSets/Main" / f"{listed}.txt").is_file():
-            continue
-        try:
-            fetch = partial(datasets.VOCDetection, root.parent, year, listed, download=True)
-            retry(fetch, is_transient)
-        except (RuntimeError, OSError, ValueError, KeyError) as error:
-            raise PairFault(f"torchvision VOCDetection {name} in {root.parent}: {error}") from error
-    return root
+        fetch = partial(datasets.VOCDetection, place, year, listed, download=True)
+        retry(fetch, is_transient)
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        raise PairFault(f"torchvision VOCDetection {name} in {place}: {error}") from error
+
+
+def _need_layout(root: Path, name: str) -> Path:
+    folder = name.rpartition("/")[0]
+    layout = find_layout(root, folder)
+    if layout is None:
+        raise PairFault(f"{root / folder}: has no folders {' and '.join(PARTS)}")
+    return layout
 
 
 def _read_sets(
-    root: Path, names: Sequence[str], masks: bool, faults: Faults
+    layouts: Mapping[str, Path], names: Sequence[str], masks: bool, faults: Faults
 ) -> list[AnnotatedImage]:
     """Read the images of some sets, each once."""
     found: dict[Path, AnnotatedImage] = {}
     for name in names:
-        folder, _, listed = name.rpartition("/")
-        layout = root / folder
-        if not is_layout(layout):
-            raise PairFault(f"{layout}: has no folders {' and '.join(PARTS)}")
-        for place, image in _list_images(layout, listed, masks):
-            read = _read_image(place, layout, image, masks, faults)
+        for place, image in _list_images(layouts[name], name.rpartition("/")[2], masks):
+            read = _read_image(place, layouts[name], image, masks, faults)
             if read is not None:
                 found[read.path] = read
     return list(found.values())
@@ -114,7 +124,7 @@ def _list_images(layout: Path, listed: str, masks: bool) -> list[tuple[str, str]
         return [
             (f"{file}, line {number}", line.split()[0]) for number, line in lines if line.strip()
         ]
-    if lists.is_dir() or listed != _SETS["train"]:
+    if lists.is_dir() or listed != TRAIN:
         known = ", ".join(list_sets(layout, masks)) or "none"
         raise PairFault(f"{file}: no such set of images; there are {known}")
     files = sorted((layout / "Annotations").glob("*.xml"))

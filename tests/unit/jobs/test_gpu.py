@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 import torch
 from tests.support.networks import make_images, make_network
+from tests.support.scenes import HEAD, prepare_scenes, prepare_scratch
 
+from ckptrank.checkpoints import load_network
+from ckptrank.detection.data import load_split
+from ckptrank.detection.train import train_detector
 from ckptrank.features.extract import extract_features
 from ckptrank.features.store import open_features
 from ckptrank.finetune import resume
@@ -14,6 +18,7 @@ from ckptrank.jobs.device import acquire_device, describe
 from ckptrank.measures._lgc import lgc
 from ckptrank.networks.preprocessing import Preprocessing
 from ckptrank.networks.resizing import Resizer
+from ckptrank.tasks.store import open_task
 
 pytestmark = pytest.mark.gpu
 
@@ -102,3 +107,30 @@ def test_lgc_agrees_with_the_processors(gpu):
     network = make_network(head_classes=5)
     expected = lgc(network, TRAIN, device=torch.device("cpu"))
     assert lgc(network, TRAIN, device=gpu) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_detector_of_equal_seeds_has_equal_losses_near_the_processors(gpu, tmp_path):
+    task = open_task(prepare_scenes(tmp_path / "scenes"))
+    checkpoint = prepare_scratch(tmp_path / "net")
+
+    def train(device):
+        losses = []
+        found = train_detector(
+            load_network(checkpoint, 0),
+            *(load_split(task, split, HEAD.shapes) for split in ("train", "test")),
+            classes=task.classes,
+            head=HEAD,
+            recipe=Recipe(0.01, 4, [4]),
+            seed=3,
+            device=device,
+            losses=losses,
+        )
+        assert all(0 <= value <= 1 for value in found[4]["metrics"].values())
+        return losses
+
+    first = train(gpu)
+    assert len(first) == 4
+    assert np.isfinite(first).all()
+    assert train(gpu) == pytest.approx(first, rel=1e-3)
+    # Before any step the weights are the same; mixed precision is all that differs.
+    assert first[0] == pytest.approx(train(torch.device("cpu"))[0], rel=0.05)

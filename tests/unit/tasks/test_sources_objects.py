@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from faster_coco_eval.core import mask as codes
 from PIL import Image
-from tests.support.annotations import write_coco, write_voc, write_xml
+from tests.support.annotations import write_cityscapes, write_coco, write_voc, write_xml
 from tests.support.pictures import write
+from torchvision.datasets import VOCDetection, VOCSegmentation
 
 from ckptrank.errors import PairFault
 from ckptrank.tasks import load_task
@@ -125,7 +126,6 @@ def test_masks_of_voc(voc):
     [
         ([("cat", 5, 5, 5, 9)], r"one.xml, line 3: box 5, 5 to 5, 9 has no area"),
         ([("cat", 5, 5, 43, 9)], r"line 3: box 4, 4 to 43, 9 is not in the image of 40 x 30"),
-        ([("cat", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)], r"line 7: unknown class 'cow'"),
         ([("cat", 1, "", 5, 5)], "line 3: an object without the four numbers of a box"),
         ([("", 1, 1, 5, 5)], "line 3: an object without a name"),
     ],
@@ -148,15 +148,15 @@ def test_a_list_of_voc_that_is_not_in_utf_8(voc):
 
 
 def test_bad_annotations_of_voc_are_mended_or_left_out(voc, caplog):
-    boxes = [("cat", 5, 5, 43, 9), ("dog", 5, 5, 5, 9), ("dog", 1, 1, 5, 5), ("cow", 1, 1, 5, 5)]
+    boxes = [("cat", 5, 5, 43, 9), ("dog", 5, 5, 5, 9), ("dog", 1, 1, 5, 5)]
     write_xml(voc, "one", boxes)
     (voc / "JPEGImages/two.jpg").unlink()
     (voc / "Annotations/none.xml").write_text("<annotation>\n<object>\n</annotation>")
-    task = load_voc(voc, classes=["cat", "dog"], on_bad_annotation="skip")
+    task = load_voc(voc, on_bad_annotation="skip")
     assert task.train_objects.boxes.tolist() == [[4, 4, 40, 9], [0, 0, 5, 5]]
     assert len(task.train_images) == 1
     (note,) = task.notes
-    assert note.startswith("5 bad annotations were mended or left out: ")
+    assert note.startswith("4 bad annotations were mended or left out: ")
     assert "trainval.txt, line 2: no image two in" in caplog.text
     assert "none.xml, line 3: is no XML (mismatched tag)" in caplog.text
 
@@ -180,20 +180,97 @@ def test_an_image_without_annotations_and_one_that_is_no_image(voc):
         load_voc(voc)
 
 
-def test_what_torchvision_has_unpacked_is_used_where_it_lies(tmp_path, monkeypatch):
+def test_objects_of_voc_that_are_of_no_named_class_are_left_out(voc):
+    write_xml(voc, "two", [("cow", 1, 1, 1, 1), ("dog", 1, 1, 9, 9, "difficult")])
+    task = load_voc(voc, classes=["dog", "cat"])
+    assert task.train_objects.labels.tolist() == [1, 0, 0]
+    assert task.train_labels.tolist() == [[1, 1], [0, 0], [0, 0]]
+    assert task.notes == (
+        "1 object of classes that `classes` does not name were left out: cow (1)",
+    )
+    with pytest.raises(PairFault, match="no object is of 'hen', 'pig', which `classes` names"):
+        load_voc(voc, classes=["dog", "hen", "pig"])
+
+
+def write_devkit(root, place, image, *sets):
+    """Write a year as its archive has it; torchvision unpacks it into its root."""
+    return write_voc(root / place, {name: {f"{image}_{name}": TRAIN["one"]} for name in sets})
+
+
+def test_a_year_that_torchvision_has_is_found_from_its_root_devkit_or_folder(tmp_path):
+    year = write_devkit(tmp_path, "VOCdevkit/VOC2007", "a", "trainval", "test")
+    VOCDetection(str(tmp_path), "2007", "trainval")
+    for path in (tmp_path, tmp_path / "VOCdevkit", year):
+        for folder in ("", "VOC2007/"):
+            task = load_voc(path, train=f"{folder}trainval", test=f"{folder}test")
+            assert task.train_images.paths == ("JPEGImages/a_trainval.jpg",)
+            assert task.train_images.read(0) == (year / "JPEGImages/a_trainval.jpg").read_bytes()
+
+
+def test_several_years_of_torchvision_are_joined(tmp_path):
+    """Among them VOC2011, which its archive has in a folder of its own."""
+    write_devkit(tmp_path, "VOCdevkit/VOC2007", "a", "trainval", "test")
+    write_devkit(tmp_path, "VOCdevkit/VOC2012", "b", "trainval")
+    write_devkit(tmp_path, "TrainVal/VOCdevkit/VOC2011", "c", "trainval")
+    VOCDetection(str(tmp_path), "2011", "trainval")
+    years = [f"VOC{year}/trainval" for year in (2007, 2011, 2012)]
+    task = load_voc(tmp_path, train=years, test="VOC2007/test")
+    places = ("VOCdevkit/VOC2007", "TrainVal/VOCdevkit/VOC2011", "VOCdevkit/VOC2012")
+    assert task.train_images.paths == tuple(
+        f"{place}/JPEGImages/{name}_trainval.jpg" for place, name in zip(places, "acb", strict=True)
+    )
+    two = load_voc(tmp_path / "VOCdevkit", train=[years[0], years[2]], test="VOC2007/test")
+    assert two.train_images.paths[1] == "VOC2012/JPEGImages/b_trainval.jpg"
+    with pytest.raises(PairFault, match=r"VOC2010: has no folders JPEGImages and Annotations"):
+        load_voc(tmp_path, train="VOC2010/trainval")
+    with pytest.raises(
+        PairFault,
+        match=r"several folders of VOC's layout \(VOC2007, VOC2012\); .*as `train: VOC2007/trainval`",
+    ):
+        load_voc(tmp_path / "VOCdevkit")
+
+
+def test_images_with_masks_are_those_of_vocs_segmentation_sets(tmp_path):
+    year = write_devkit(tmp_path, "VOCdevkit/VOC2012", "boxed", "train", "val")
+    for name in ("train", "val"):
+        listed = year / f"ImageSets/Segmentation/{name}.txt"
+        listed.parent.mkdir(exist_ok=True)
+        listed.write_text(f"masked_{name}\n")
+        write(year / f"JPEGImages/masked_{name}.jpg", 9, size=(40, 30))
+        write_xml(year, f"masked_{name}", TRAIN["one"])
+        numbers = np.zeros((30, 40), np.uint8)
+        numbers[:12, :10], numbers[5:30, 11:20] = 1, 2
+        for kind in ("Class", "Object"):
+            (year / f"Segmentation{kind}").mkdir(exist_ok=True)
+            Image.fromarray(numbers).save(year / f"Segmentation{kind}/masked_{name}.png")
+    assert len(VOCSegmentation(str(tmp_path), "2012", "val")) == 1
+    sets = {"train": "VOC2012/train", "test": "VOC2012/val"}
+    masked = load_voc(tmp_path, masks=True, **sets)
+    assert masked.train_images.paths == ("JPEGImages/masked_train.jpg",)
+    assert len(masked.test_objects.masks) == 2
+    boxed = load_voc(tmp_path, **sets)
+    assert boxed.train_images.paths == ("JPEGImages/boxed_train.jpg",)
+    assert boxed.train_objects.masks is None
+
+
+@pytest.mark.parametrize("given", ["", "VOCdevkit"])
+def test_torchvision_fetches_into_its_root_and_what_it_has_is_used_where_it_lies(
+    tmp_path, monkeypatch, given
+):
+    fetched = []
+
     def fetch(root, year, image_set, download):
+        assert root == tmp_path
+        fetched.append((year, image_set))
         write_voc(root / f"VOCdevkit/VOC{year}", {image_set: TRAIN if year == "2012" else TEST})
 
     monkeypatch.setattr("torchvision.datasets.VOCDetection", fetch)
     said = {"train": "VOC2012/train", "test": "VOC2007/test"}
-    task = load_voc(tmp_path / "VOCdevkit", download=True, **said)
-    assert (len(task.train_labels), len(task.test_labels)) == (3, 1)
-    monkeypatch.setattr("torchvision.datasets.VOCDetection", None)
-    for again in (
-        load_voc(tmp_path / "VOCdevkit", download=True, **said),
-        load_voc(tmp_path / "VOCdevkit", **said),
-    ):
-        assert again.train_images.paths == task.train_images.paths
+    for further in ({"download": True}, {"download": True}, {}):
+        task = load_voc(tmp_path / given, **said, **further)
+        assert task.train_images.paths[0] == "VOC2012/JPEGImages/one.jpg"
+        assert (len(task.train_labels), len(task.test_labels)) == (3, 1)
+    assert fetched == [("2012", "train"), ("2007", "test")]
 
 
 def test_a_folder_without_the_layout(tmp_path):
@@ -232,20 +309,35 @@ def test_a_compressed_run_length_code_is_read(coco):
     assert objects.masks[1] == code.encode()
 
 
-def test_objects_of_other_classes_than_those_named(coco, caplog):
+def test_objects_of_categories_that_are_not_named_are_left_out(coco):
     content = json.loads(coco.read_text())
-    content["categories"].append({"id": 9, "name": "cow"})
-    content["annotations"].append({"id": 5, "image_id": 1, "category_id": 9, "bbox": [1, 1, 4, 4]})
+    content["categories"] += [{"id": 9, "name": "cow"}, {"id": 10, "name": "sheep"}]
+    # Nothing is asked of what is left out: the cow has no mask and the sheep no area.
+    content["annotations"] += [
+        {"id": 5, "image_id": 1, "category_id": 9, "bbox": [1, 1, 4, 4]},
+        {"id": 6, "image_id": 1, "category_id": 10, "bbox": [1, 1, 0, 4]},
+    ]
     coco.write_text(json.dumps(content))
-    named = {"classes": ["dog", "cat"], "test_path": str(coco)}
-    with pytest.raises(PairFault, match=r"annotation 5: unknown class 'cow'; .*on_bad_annotation"):
-        load_coco(coco, **named)
-    task = load_coco(coco, **named, on_bad_annotation="skip")
+    task = load_coco(coco, test_path=str(coco), classes=["dog", "cat"])
     assert task.classes == ("dog", "cat")
     assert task.train_objects.labels.tolist() == [1, 0, 0]
+    assert task.train_objects.masks is not None
     assert task.train_labels.tolist() == [[1, 1], [0, 0], [0, 0]]  # the cow's image stays
-    assert "unknown class 'cow'" in caplog.text
-    assert load_coco(coco, test_path=str(coco)).classes == ("cat", "dog", "cow")
+    (note,) = task.notes
+    assert note == (
+        "4 objects of classes that `classes` does not name were left out: cow (2) and sheep (2)"
+    )
+    content["annotations"][3]["category_id"] = 11
+    coco.write_text(json.dumps(content))
+    with pytest.raises(PairFault, match=r"line 1, annotation 5: unknown category 11;"):
+        load_coco(coco, test_path=str(coco), classes=["dog", "cat"])
+
+
+def test_a_named_category_without_an_object_is_an_error(coco):
+    with pytest.raises(
+        PairFault, match=r"no object is of 'dgo', which `classes` names; there are 'cat', 'dog'$"
+    ):
+        load_coco(coco, test_fraction=0.5, classes=["cat", "dgo"])
 
 
 def test_masks_are_none_where_an_object_lacks_one(coco):
@@ -386,13 +478,8 @@ def test_entries_of_coco_that_lack_what_they_need(coco, key, change, message):
 def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_path):
     numbers = np.full((20, 30), 7, np.uint16)  # road
     numbers[2:6, 3:9], numbers[10:15, 20:30], numbers[16:, :4] = 26000, 24001, 26
-    for split in ("train", "val"):
-        write(
-            tmp_path / f"leftImg8bit/{split}/ulm/a_leftImg8bit.png", split == "val", size=(30, 20)
-        )
-        (tmp_path / f"gtFine/{split}/ulm").mkdir(parents=True)
-        path = tmp_path / f"gtFine/{split}/ulm/a_gtFine_instanceIds.png"
-        Image.fromarray(numbers).save(path)
+    write_cityscapes(tmp_path, {"train": {"a": numbers}, "val": {"a": numbers}})
+    path = tmp_path / "gtFine/val/ulm/a_gtFine_instanceIds.png"
     task = load_task({"source": "cityscapes", "path": str(tmp_path)})
     assert task.classes == ("person", "car")
     objects = task.train_objects
@@ -400,6 +487,10 @@ def test_cityscapes_gives_an_object_for_each_number_and_a_crowd_for_a_group(tmp_
     assert objects.labels.tolist() == [1, 0, 1]
     assert objects.crowd.tolist() == [True, False, False]
     np.testing.assert_array_equal(decode(objects, 2), numbers == 26000)
+    named = load_task({"source": "cityscapes", "path": str(tmp_path), "classes": ["car", "person"]})
+    assert named.train_objects.labels.tolist() == [0, 1, 0]
+    with pytest.raises(PairFault, match="no object is of 'bus', which `classes` names"):
+        load_task({"source": "cityscapes", "path": str(tmp_path), "classes": ["car", "bus"]})
     path.unlink()
     with pytest.raises(PairFault, match=r"a_gtFine_instanceIds\.png: cannot be read"):
         load_task({"source": "cityscapes", "path": str(tmp_path)})
