@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ckptrank.detection.heads import NOWHERE
+from ckptrank.detection.masks import decode_masks, paint_classes
 from ckptrank.jobs.threads import count_workers, map_ahead
 from ckptrank.tasks.decoding import decode
 from ckptrank.tasks.objects import Objects
@@ -62,38 +62,14 @@ class ObjectImages:
             "labels": torch.from_numpy(objects.labels[rows] + 1),
         }
         if self.shapes == "objects":
-            target["masks"] = torch.from_numpy(decode_masks(objects, image, rows))
+            masks = [objects.masks[row] for row in rows]
+            target["masks"] = torch.from_numpy(decode_masks(masks, objects.sizes[image]))
         return target
 
 
 def load_split(task: StoredTask, split: str, shapes: str) -> ObjectImages:
     """Return a split of a prepared task; raise :class:`PairFault` where nobody said what is in its images."""
     return ObjectImages(task.images(split), task.objects(split), shapes)
-
-
-def decode_masks(objects: Objects, image: int, rows: list[int]) -> np.ndarray:
-    """Return the masks (len(rows), H, W) uint8 of some objects of an image."""
-    from faster_coco_eval.core import mask as codes
-
-    size = objects.sizes[image].tolist()
-    if not rows:
-        return np.zeros((0, *size), np.uint8)
-    listed = [{"size": size, "counts": objects.masks[row]} for row in rows]
-    return np.ascontiguousarray(np.moveaxis(codes.decode(listed), 2, 0))
-
-
-def paint_classes(objects: Objects, image: int) -> np.ndarray:
-    """Return the class of each pixel (H, W) uint8: 0 the ground, c + 1, or :data:`NOWHERE` in a crowd.
-
-    Where objects overlap the smaller one is in front.
-    """
-    rows = list(objects.rows(image))
-    masks = decode_masks(objects, image, rows).astype(bool)
-    pixels = np.zeros(objects.sizes[image], np.uint8)
-    for place in sorted(range(len(rows)), key=lambda place: -masks[place].sum()):
-        row = rows[place]
-        pixels[masks[place]] = NOWHERE if objects.crowd[row] else objects.labels[row] + 1
-    return pixels
 
 
 def shrink(picture: np.ndarray, side: int) -> Image.Image:

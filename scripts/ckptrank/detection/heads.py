@@ -19,10 +19,10 @@ from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.detection.maps import FeatureMaps
+from ckptrank.detection.masks import NOWHERE
 from ckptrank.jobs.precision import Precision
 
 HEADS = ("fcos", "faster_rcnn", "mask_rcnn", "fcn")
-NOWHERE = 255  # the class of pixels that count neither as a class nor as the ground
 LEAST_SCORE = 0.05
 MOST_DETECTIONS = 100
 

@@ -4,8 +4,10 @@ As in classification all weights are trained by SGD with momentum, without augme
 backbone the checkpoint's. One run is tested at every step budget of the sweep.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from torch import Tensor, nn
 
 from ckptrank.checkpoints.network import Network
 from ckptrank.detection.data import Batch, ObjectImages
-from ckptrank.detection.heads import NOWHERE, build
+from ckptrank.detection.heads import build
+from ckptrank.detection.masks import NOWHERE
 from ckptrank.detection.quality import (
     BOX_METRICS,
     MASK_METRICS,
@@ -27,9 +30,10 @@ from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.step import TrainingStep
 from ckptrank.finetune.train import TRAINING_PRECISION
-from ckptrank.jobs.gpu_memory import memory_is_a_fault
+from ckptrank.jobs.gpu_memory import compute_in_parts, memory_is_a_fault
 from ckptrank.jobs.precision import set_precision
 from ckptrank.seeds import seed_from
+from ckptrank.tasks.annotated import encode_pixels
 
 TEST_BATCH = 8
 SHOWN_SCORE = 0.3  # of a detection in an example
@@ -47,6 +51,11 @@ class Head:
     max_size: int
     freeze_norms: bool
 
+    @classmethod
+    def from_dict(cls, fields: Mapping) -> "Head":
+        """Return the head that a config's settings describe, where ``strides`` are a list."""
+        return cls(**{**fields, "strides": tuple(fields["strides"])})
+
     @property
     def shapes(self) -> str:
         """What of masks it learns, as :class:`ObjectImages` has it."""
@@ -60,7 +69,7 @@ class Head:
         return (*MASK_METRICS, *BOX_METRICS) if self.head == "mask_rcnn" else BOX_METRICS
 
 
-class _Loss(nn.Module):
+class DetectorLoss(nn.Module):
     """The sum of a detector's losses for a batch, outside automatic mixed precision."""
 
     def __init__(self, detector: nn.Module, device: torch.device):
@@ -98,13 +107,14 @@ def train_detector(
     for ``validation`` also the metrics on these, as ``validation``. State, its identity, precision, losses and divergence are as in
     :func:`ckptrank.finetune.train.finetune`; the random numbers of a step follow from the seed and its number, so that
     a resumed run is the same on every device. Raises :class:`~ckptrank.errors.PairFault` where the network has no
-    feature maps.
+    feature maps, and where a GPU's memory does not suffice: a mini-batch of training is never split, since its losses
+    are shares of what all its images have, of objects or of drawn regions, which parts would weigh otherwise.
     """
     torch.manual_seed(seed)
     chosen = set_precision(precision, device, auto=TRAINING_PRECISION)
     detector = build(network=network, classes=classes, precision=chosen, **vars(head)).to(device)
     optimiser = make_optimiser(detector, recipe)
-    training = TrainingStep(_Loss(detector, device), optimiser, lambda loss, _: loss, chosen)
+    training = TrainingStep(DetectorLoss(detector, device), optimiser, lambda loss, _: loss, chosen)
     look = partial(test_detector, detector, classes=classes, head=head, device=device)
 
     def test_now() -> dict:
@@ -145,18 +155,26 @@ def test_detector(
     device: torch.device,
     examples: int,
 ) -> dict:
-    """Return the ``metrics`` of a detector on a test set and its ``examples``."""
+    """Return the ``metrics`` of a detector on a test set and its ``examples``.
+
+    Where a GPU's memory does not suffice for a batch its halves are tested one after the other, and so on. Images of
+    several sizes then have other margins, as a batch is padded to its largest image: their numbers may differ a little.
+    Raises ``torch.OutOfMemoryError`` where a single image is too much.
+    """
     detector.eval()
     rows = [
         np.arange(start, min(start + TEST_BATCH, len(test)))
         for start in range(0, len(test), TEST_BATCH)
     ]
     if head.head == "fcn":
-        return _test_pixels(detector, test, rows, classes, device)
-    found = []
+        return _test_pixels(detector, test, rows, classes, device, examples)
+    found, masks = [], head.head == "mask_rcnn"
+
+    def find(images: list[Tensor]) -> list[dict]:
+        return [_to_host(each, masks) for each in detector(images)]
+
     for images, _ in test.batches(rows, device):
-        found += [_to_host(each, head.head == "mask_rcnn") for each in detector(images)]
-    masks = head.head == "mask_rcnn"
+        found += chain.from_iterable(compute_in_parts(find, images))
     metrics = average_precisions(test.objects, found, classes, masks=masks)
     return {
         "metrics": {name: metrics[name] for name in head.metrics},
@@ -165,13 +183,26 @@ def test_detector(
 
 
 def _test_pixels(
-    detector: nn.Module, test: ObjectImages, rows: list[np.ndarray], classes: int, device
+    detector: nn.Module,
+    test: ObjectImages,
+    rows: list[np.ndarray],
+    classes: int,
+    device: torch.device,
+    examples: int,
 ) -> dict:
     confusion = Confusion(classes + 1, NOWHERE)
+    shown = []
+
+    def find(images: list[Tensor]) -> list[np.ndarray]:
+        return [each["pixels"].cpu().numpy() for each in detector(images)]
+
     for images, targets in test.batches(rows, device):
-        for given, target in zip(detector(images), targets, strict=True):
-            confusion.add(target["pixels"].cpu().numpy(), given["pixels"].cpu().numpy())
-    return {"metrics": {"miou": confusion.mean_iou()}, "examples": []}
+        found = chain.from_iterable(compute_in_parts(find, images))
+        for pixels, target in zip(found, targets, strict=True):
+            confusion.add(target["pixels"].cpu().numpy(), pixels)
+            if len(shown) < examples:
+                shown.append(_describe_pixels(len(shown), pixels))
+    return {"metrics": {"miou": confusion.mean_iou()}, "examples": shown}
 
 
 def _to_host(found: dict[str, Tensor], masks: bool) -> dict:
@@ -191,11 +222,24 @@ def _to_host(found: dict[str, Tensor], masks: bool) -> dict:
 
 
 def _describe(image: int, found: dict) -> dict:
-    """Return the surest detections of a test image as numbers for JSON."""
+    """Return the surest detections of a test image for JSON: numbers, and masks as COCO's run-length codes."""
     sure = [row for row, score in enumerate(found["scores"]) if score >= SHOWN_SCORE][:SHOWN_MOST]
-    return {
+    described = {
         "image": image,
         "boxes": [[round(float(side), 1) for side in found["boxes"][row]] for row in sure],
         "labels": [int(found["labels"][row]) for row in sure],
         "scores": [round(float(found["scores"][row]), 3) for row in sure],
+    }
+    if "masks" in found:
+        described["masks"] = [found["masks"][row]["counts"].decode() for row in sure]
+    return described
+
+
+def _describe_pixels(image: int, pixels: np.ndarray) -> dict:
+    """Return the classes (H, W) of a test image's pixels for JSON: a run-length code for each class but the ground."""
+    present = [int(value) for value in np.unique(pixels) if value]
+    return {
+        "image": image,
+        "labels": [value - 1 for value in present],
+        "masks": [encode_pixels(pixels == value).decode() for value in present],
     }

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from ckptrank.errors import PairFault
 
 logger = logging.getLogger("ckptrank")
+Images = TypeVar("Images", Tensor, list[Tensor])
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -22,16 +25,15 @@ def memory_is_a_fault(advice: str) -> Iterator[None]:
         raise PairFault(f"the GPU's memory does not suffice ({reason}); {advice}") from error
 
 
-def forward_in_parts(
-    forward: Callable[[Tensor], tuple[Tensor | None, ...]], images: Tensor
-) -> tuple[Tensor | None, ...]:
-    """Return ``forward(images)``, computed in halves, quarters and so on as far as the memory asks for it.
+def compute_in_parts(compute: Callable[[Images], Result], images: Images) -> list[Result]:
+    """Return ``compute(images)`` in a list or, as far as the memory asks for it, what it gives for halves, quarters and
+    so on, in their order.
 
-    For networks in evaluation mode, whose outputs for an image do not depend on the others. Raises
-    ``torch.OutOfMemoryError`` where a single image is too much.
+    For networks in evaluation mode, whose outputs for an image do not depend on the others. A result stays where it
+    is until the last part is computed. Raises ``torch.OutOfMemoryError`` where a single image is too much.
     """
     try:
-        return forward(images)
+        return [compute(images)]
     except torch.OutOfMemoryError:
         half = len(images) // 2
         if not half:
@@ -41,5 +43,20 @@ def forward_in_parts(
         "the GPU's memory does not suffice for %d images at once, trying halves", len(images)
     )
     torch.cuda.empty_cache()
-    parts = [forward_in_parts(forward, part) for part in (images[:half], images[half:])]
-    return tuple(None if pair[0] is None else torch.cat(pair) for pair in zip(*parts, strict=True))
+    return [
+        result
+        for part in (images[:half], images[half:])
+        for result in compute_in_parts(compute, part)
+    ]
+
+
+def forward_in_parts(
+    forward: Callable[[Tensor], tuple[Tensor | None, ...]], images: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Return ``forward(images)``, put together from parts where :func:`compute_in_parts` makes some."""
+    parts = compute_in_parts(forward, images)
+    if len(parts) == 1:
+        return parts[0]
+    return tuple(
+        None if pieces[0] is None else torch.cat(pieces) for pieces in zip(*parts, strict=True)
+    )

@@ -1,5 +1,6 @@
 """Detectors of each kind, trained for a step or two on drawn scenes."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,9 @@ from tests.support.scenes import HEAD, make_pair, prepare_scenes, prepare_scratc
 
 from ckptrank.checkpoints import load_network
 from ckptrank.detection import train as module
-from ckptrank.detection.data import load_split, paint_classes
-from ckptrank.detection.heads import HEADS, NOWHERE
+from ckptrank.detection.data import load_split
+from ckptrank.detection.heads import HEADS
+from ckptrank.detection.masks import NOWHERE, decode_masks, paint_classes
 from ckptrank.detection.train import train_detector
 from ckptrank.detection.tune import DetectorRunner
 from ckptrank.errors import PairFault
@@ -18,6 +20,7 @@ from ckptrank.files.atomic import read_json, write_json
 from ckptrank.finetune.ground_truth import write_whole_sweep
 from ckptrank.finetune.recipe import Recipe
 from ckptrank.finetune.sweep import Pair, run_sweep
+from ckptrank.tasks.annotated import encode_pixels
 from ckptrank.tasks.objects import Annotation, Faults, gather_objects
 from ckptrank.tasks.prepare import prepare_task
 from ckptrank.tasks.store import open_task
@@ -59,7 +62,47 @@ def test_each_head_trains_and_is_tested(scenes, checkpoint, name):
     assert all(0 <= value <= 1 for value in found[2]["metrics"].values())
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    assert [each["image"] for each in found[2]["examples"]] == ([] if name == "fcn" else [0, 1])
+    assert [each["image"] for each in found[2]["examples"]] == [0, 1]
+    assert ["masks" in each for each in found[2]["examples"]] == [bool(head.shapes)] * 2
+
+
+def test_the_masks_of_sure_detections_are_kept_for_json():
+    solid = np.zeros((3, 6, 8), np.uint8)
+    solid[0, :2], solid[1, 3:, 4:], solid[2, :, 7] = 1, 1, 1
+    codes = [{"size": [6, 8], "counts": encode_pixels(mask)} for mask in solid]
+    found = {
+        "boxes": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "labels": np.array([4, 0, 2]),
+        "scores": np.array([0.9, 0.1, 0.5]),
+        "masks": codes,
+    }
+    kept = json.loads(json.dumps(module._describe(7, found)))
+    assert (kept["image"], kept["labels"], kept["scores"]) == (7, [4, 2], [0.9, 0.5])
+    assert decode_masks(kept["masks"], (6, 8)).tolist() == solid[[0, 2]].tolist()
+    del found["masks"]
+    assert "masks" not in module._describe(7, found)
+
+
+def test_the_classes_of_pixels_are_kept_as_they_were_tested(scenes, checkpoint, monkeypatch):
+    tested = []
+
+    class Watching(module.Confusion):
+        def add(self, truth, found):
+            tested.append(found)
+            super().add(truth, found)
+
+    monkeypatch.setattr(module, "Confusion", Watching)
+    head = replace(HEAD, head="fcn")
+    found = run(scenes, checkpoint, head, examples=2)[2]
+    assert found["metrics"] == run(scenes, checkpoint, head)[2]["metrics"]
+    examples = json.loads(json.dumps(found["examples"]))
+    for example, pixels in zip(examples, tested[:2], strict=True):
+        painted = np.zeros_like(pixels)
+        masks = decode_masks(example["masks"], pixels.shape)
+        for mask, label in zip(masks, example["labels"], strict=True):
+            painted += mask * (label + 1)
+        assert example["labels"]
+        assert painted.tolist() == pixels.tolist()
 
 
 def test_equal_seeds_give_equal_runs_and_a_killed_one_goes_on(
@@ -121,7 +164,9 @@ def test_a_killed_run_is_not_gone_on_with_by_other_weights_or_images(
 
 def test_a_run_that_diverges_finds_nothing(scenes, checkpoint, monkeypatch, caplog):
     monkeypatch.setattr(
-        module._Loss, "forward", lambda self, batch: next(self.parameters()).sum() * float("nan")
+        module.DetectorLoss,
+        "forward",
+        lambda self, batch: next(self.parameters()).sum() * float("nan"),
     )
     found = run(scenes, checkpoint, budgets=(1, 2))
     assert [each["metrics"]["ap"] for each in found.values()] == [0, 0]
