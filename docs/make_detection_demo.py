@@ -97,7 +97,7 @@ def add_up_minutes(folder: Path) -> str:
     """Say what processor time the demo's jobs took; logs of another run in the folder do not name its checkpoints."""
     costs = read_costs(folder)
     own = costs[costs["log"].str.contains("detect")]
-    tuning = own["rule"].str.contains("detector")
+    tuning = own["rule"].isin(("finetune_detector", "select_detector"))
     spent = own["cpu_seconds"].sum() / 60, own.loc[tuning, "cpu_seconds"].sum() / 60
     return f"{len(own)} jobs, {spent[0]:.1f} minutes of a core, of which fine-tuning {spent[1]:.1f}"
 

@@ -142,6 +142,41 @@ rule select_detector:
         "../scripts/detection/select_detector.py"
 
 
+# A job per pair tunes a detector and stops it early: what no view's features give.
+if detection.early_job:
+
+    rule score_detector:
+        input:
+            checkpoint=paths.CHECKPOINT,
+            task=paths.TASK,
+        output:
+            paths.DETECTOR_STOPPED_EARLY,
+        log:
+            "<logs>/detection/early_stopped/{task}/{checkpoint}.log",
+        conda:
+            "../envs/torch.yaml"
+        resources:
+            gpu=resources.gpus(),
+            gpu_model=resources.gpu_model(),
+            mem_mb=resources.torch_memory(),
+            runtime=runtime(detection.early_job.minutes),
+        params:
+            **detection.early_job.params,
+            checkpoint=lambda wildcards: wildcards.checkpoint,
+            task=lambda wildcards: wildcards.task,
+            settings=lambda wildcards: detection.early_settings(wildcards.task),
+            protocol=config["protocol"],
+            device=DEVICE,
+            precision=config["compute"]["precision"],
+            code=lambda wildcards: digest_code(
+                "ckptrank.detection.early",
+                plan.source_module(wildcards.checkpoint),
+                without=("ckptrank.measures.registry",),
+            ),
+        script:
+            "../scripts/detection/score_detector.py"
+
+
 # A job per view and method scores all checkpoints on a task.
 for view in detection.entry["views"]:
     for job in detection.jobs:

@@ -18,6 +18,7 @@ with run_job(snakemake):
         heads=params.heads,
         measures=params.measures,
         protocol=params.protocol,
+        accuracy=params.accuracy,
     )
     write_frames(made, measured, DETECTION)
     tables = {name: read_table(made[name], DETECTION[name], name) for name in measured}

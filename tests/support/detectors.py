@@ -27,6 +27,14 @@ ENTRY = {
 }
 
 
+STOPPED_EARLY = ENTRY | {
+    "measure": "finetune_5_epochs",
+    "method": "early_stopped_finetune",
+    "title": "Fine-tune (5 epochs)",
+    "family": "neucrab",
+}
+
+
 def write_detector(folder, name, quality):
     pair = {"checkpoint": name, "task": "scenes"}
     if quality is None:
@@ -51,13 +59,16 @@ def write_detector(folder, name, quality):
     return str(file)
 
 
-def write_scores(file, values):
+def write_scores(file, values, entry=ENTRY):
     empty = {"reason": "", "mark": "", "seconds": 0.5, "gmacs": None, "params": {}, "notes": {}}
     pairs = [
-        {"checkpoint": name, "scores": {"lfc": {"score": value, "status": "ok", **empty}}}
+        {
+            "checkpoint": name,
+            "scores": {entry["measure"]: {"score": value, "status": "ok", **empty}},
+        }
         for name, value in zip(NAMES, values, strict=True)
     ]
-    write_json(file, {"method": "lfc", "task": "scenes", "pairs": pairs})
+    write_json(file, {"method": entry["method"], "task": "scenes", "pairs": pairs})
     return str(file)
 
 
@@ -69,26 +80,34 @@ def write_card(folder, name):
     return str(folder / name)
 
 
-def write_run(folder):
-    """Return what the page is given: the paths of all tables, the prepared task, the ground truth's files."""
+def write_run(folder, accuracy="best", *, stopped_early=False):
+    """Return what the page is given: the paths of all tables, the prepared task, the ground truth's files.
+
+    ``stopped_early``: the run has a measure that tunes detectors too.
+    """
     truths = [
         write_detector(folder / "truth", *pair) for pair in zip(NAMES, QUALITIES, strict=True)
     ]
     task = str(prepare_scenes(folder / "tasks/scenes", train=8, test=3))
+    entries = [ENTRY, STOPPED_EARLY] if stopped_early else [ENTRY]
+    images = [write_scores(folder / "images.json", [1, 2, 3, 4])]
+    if stopped_early:
+        images.append(write_scores(folder / "early.json", [0.1, 0.3, 0.2, 0], STOPPED_EARLY))
     tables = collect_tables(
         checkpoints=[write_card(folder / "cards", name) for name in NAMES],
         tasks=[task],
         ground_truth=truths,
         scores={
-            "images": [write_scores(folder / "images.json", [1, 2, 3, 4])],
+            "images": images,
             "objects": [write_scores(folder / "objects.json", [3, 2, 1, 0])],
         },
         ranked=NAMES,
         titles={"scenes": "Scenes & things"},
         sources={"scenes": "builtin"},
         heads={"scenes": "fcos"},
-        measures=[ENTRY],
+        measures=entries,
         protocol={"score_on": "paper", "samples_per_class": None},
+        accuracy=accuracy,
     )
     paths = {name: str(folder / f"{name}.csv") for name in DETECTION}
     write_frames(paths, tables, DETECTION)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ckptrank.evaluation.collect import (
+    average_runs,
     collect_checkpoints,
     collect_measures,
     collect_tasks,
@@ -37,11 +38,17 @@ def collect_object_tasks(
     return table
 
 
-def collect_detectors(files: Iterable[str], heads: Mapping[str, str]) -> pd.DataFrame:
-    """Return a row per pair: its best setting with all metrics of it. ``heads``: task -> head."""
+def collect_detectors(
+    files: Iterable[str], heads: Mapping[str, str], accuracy: str = "best"
+) -> pd.DataFrame:
+    """Return a row per pair: its best setting with all metrics of that one's own run. ``heads``: task -> head.
+
+    ``accuracy``: as ``evaluation.accuracy`` has it, of the ``best`` run or the ``mean`` of it and its repeats.
+    """
+    judge = {"best": lambda pair: pair, "mean": average_runs}[accuracy]
 
     def row(file: str) -> dict:
-        pair = count_repeats(read_json(file))
+        pair = {"runs": 1, **count_repeats(judge(read_json(file)))}
         metrics = pair.get("details", {}).get("metrics", {})
         return {**pair, **metrics, "head": heads[pair["task"]]}
 
@@ -72,7 +79,7 @@ def collect_view_scores(files: Mapping[str, Iterable[str]]) -> pd.DataFrame:
 def evaluate_views(
     tables: Mapping[str, pd.DataFrame], ranked: Sequence[str], bootstrap: int
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables ``metrics`` and ``summary``, each view being a group of its own.
+    """Return the tables ``metrics`` and ``summary``, each view being a group of its own with the measures scored in it.
 
     ``tables``: those of :func:`collect_tables` as they are read from their files. See
     :func:`ckptrank.evaluation.evaluate.evaluate`; the ground truth is the first metric of each task's head.
@@ -83,7 +90,7 @@ def evaluate_views(
             tables["ground_truth"],
             tables["checkpoints"],
             {view: ranked},
-            tables["measures"],
+            _limit_measures(tables["measures"], here),
             bootstrap=bootstrap,
         )
         for view, here in tables["scores"].groupby("view", sort=False)
@@ -92,6 +99,12 @@ def evaluate_views(
         name: pd.concat([getattr(each, name) for each in found], ignore_index=True)
         for name in ("metrics", "summary")
     }
+
+
+def _limit_measures(measures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the baselines and the measures that have scores."""
+    known = measures["measure"]
+    return measures[known.isin(BASELINES) | known.isin(scores["measure"])]
 
 
 def collect_tables(
@@ -106,16 +119,18 @@ def collect_tables(
     heads: Mapping[str, str],
     measures: Iterable[dict],
     protocol: dict,
+    accuracy: str,
 ) -> dict[str, pd.DataFrame]:
     """Return what was measured, by the names of its tables, from the folders and files that jobs left.
 
     ``heads``: task -> head; ``titles`` and ``sources``: what the config calls each task, and has it from;
-    ``measures`` and ``protocol``: see :func:`~ckptrank.evaluation.collect.collect_measures`.
+    ``measures`` and ``protocol``: see :func:`~ckptrank.evaluation.collect.collect_measures`; ``accuracy``: see
+    :func:`collect_detectors`.
     """
     return {
         "checkpoints": collect_checkpoints(checkpoints, {"detection": list(ranked)}),
         "tasks": collect_object_tasks(tasks, titles, sources),
-        "ground_truth": collect_detectors(ground_truth, heads),
+        "ground_truth": collect_detectors(ground_truth, heads, accuracy),
         "scores": collect_view_scores(scores),
         "measures": collect_measures(measures, protocol, list(BASELINES), []),
     }

@@ -26,19 +26,27 @@ class DetectorRunner(Runner):
     All metrics and the examples go to the ``details`` of its runs, those on validation images included.
     """
 
+    def split(
+        self, task: StoredTask, head: Head
+    ) -> tuple[ObjectImages, ObjectImages, ObjectImages | None]:
+        """Return the images to train on, those to test on and, where there are some, those to choose settings by.
+
+        Raises :class:`PairFault` where a head has nothing to learn from some of them.
+        """
+        train, test = (load_objects(task, split, head) for split in SPLITS)
+        held_out = task.validation()
+        if held_out is None:
+            return train, test, None
+        validation = select_images(train, np.flatnonzero(held_out), "validation")
+        rest = select_images(train, np.flatnonzero(~held_out), "remaining training")
+        return rest, test, validation
+
     def tune(
         self, learning_rate: float, seed: int, budgets: Sequence[int] | None, description: str
     ) -> Run:
         task = open_task(self.pair.task_folder)
-        detector = self.settings["detector"]
-        head = Head(**{**detector, "strides": tuple(detector["strides"])})
-        train, test = (_load(task, split, head) for split in SPLITS)
-        held_out, validation = task.validation(), None
-        if held_out is not None:
-            validation = train.limited_to(np.flatnonzero(held_out))
-            train = train.limited_to(np.flatnonzero(~held_out))
-            for name, images in (("validation", validation), ("remaining training", train)):
-                _check_objects(images, name)
+        head = Head.from_dict(self.settings["detector"])
+        train, test, validation = self.split(task, head)
         scratch = not read_card(self.pair.checkpoint_folder)["sha256"]
         recipe = make_recipe(self.settings, learning_rate, scratch=scratch, samples=len(train))
         losses: list[float] = []
@@ -72,12 +80,20 @@ class DetectorRunner(Runner):
         )
 
 
-def _load(task: StoredTask, split: str, head: Head) -> ObjectImages:
+def load_objects(task: StoredTask, split: str, head: Head) -> ObjectImages:
+    """Return a split of a prepared task; raise :class:`PairFault` where a head has nothing to learn from it."""
     loaded = load_split(task, split, head.shapes)
     _check_objects(loaded, split)
     if head.shapes and loaded.objects.masks is None:
         raise PairFault(f"its objects have no masks, which {head.head} learns")
     return loaded
+
+
+def select_images(images: ObjectImages, rows: np.ndarray, name: str) -> ObjectImages:
+    """Return some images (sorted rows), called ``name``; raise :class:`PairFault` where they have no object."""
+    selected = images.limited_to(rows)
+    _check_objects(selected, name)
+    return selected
 
 
 def _check_objects(images: ObjectImages, name: str) -> None:

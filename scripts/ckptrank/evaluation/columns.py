@@ -353,11 +353,13 @@ _ORDER = {
     "licence": _CHECKPOINTS["licence"],
     "finetune_seconds": number(
         "s",
-        "estimated time of one fine-tuning run there; empty of a task with boxes, where it is a detector's",
+        "estimated time of one fine-tuning run there: of a detector for a task in `detection.tasks`; empty of other "
+        "tasks with boxes",
     ),
     "latency_seconds": number("s", "forward pass of one image on that device"),
     "finetune_memory_mb": number(
-        "MB", "estimated, for fine-tuning at `finetune.batch_size`; empty of a task with boxes"
+        "MB",
+        "estimated, for that run at the `batch_size` of `finetune`, or of `detection.finetune`",
     ),
     "inference_memory_mb": number("MB", "estimated, for the forward pass of one image"),
     "file_mb": number("MB", "size of its stored weights"),
@@ -375,7 +377,10 @@ RANK = {
         ("results/rank/*/ranking.csv",),
         {
             **_ORDER,
-            "tuned_accuracy": number("fraction", "test accuracy, if it was fine-tuned"),
+            "tuned_accuracy": number(
+                "fraction",
+                "test accuracy, if it was fine-tuned; of a task in `detection.tasks` the detector's AP, mask AP or mIoU",
+            ),
             "tuned_low": _GROUND_TRUTH["accuracy_low"],
             "tuned_high": _GROUND_TRUTH["accuracy_high"],
         },
@@ -733,9 +738,12 @@ EXPERIMENTS = {
 """What the model zoo's experiments made of it."""
 
 _VIEW = text(
-    "`images`: features of whole images with the labels of all objects in them; `objects`: features inside each box"
+    "`images`: features of whole images with the labels of all objects in them; `objects`: features inside each box; "
+    "detectors that are stopped early stand with the first view alone"
 )
-_FOUND = "of the best run; COCO's, over classes and IoU from 0.50 to 0.95"
+FIRST_METRICS = {"fcos": "AP", "faster_rcnn": "AP", "mask_rcnn": "mask AP", "fcn": "mIoU"}
+"""What makes the ground truth of a head, as the report calls it."""
+_FOUND = "of the best setting's own run; COCO's, over classes and IoU from 0.50 to 0.95"
 DETECTION = {
     "checkpoints": Table(
         "a checkpoint", ("checkpoint",), _in_folders("checkpoints", "detection"), _CHECKPOINTS
@@ -759,9 +767,11 @@ DETECTION = {
         {
             **_GROUND_TRUTH,
             "accuracy": number(
-                "fraction", "the best of the sweep: `ap`, `mask_ap` of Mask R-CNN, `miou` of an FCN"
+                "fraction",
+                "of the best setting: `ap`, `mask_ap` of Mask R-CNN, `miou` of an FCN; the mean of its `runs`",
             ),
             "repeat_accuracies": text("the same of the repeats (fractions), joined by `;`"),
+            "runs": number("count", "that the accuracy is the mean of, see `evaluation.accuracy`"),
             "head": text("`fcos`, `faster_rcnn`, `mask_rcnn` or `fcn`"),
             "ap": number("fraction", f"average precision of boxes, {_FOUND}"),
             "ap50": number("fraction", "the same at an IoU of 0.50"),

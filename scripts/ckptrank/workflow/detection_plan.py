@@ -1,7 +1,7 @@
 """What the detection benchmark is made of: its tasks, who is tuned and scored on them, and their files."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 
@@ -21,6 +21,8 @@ from ckptrank.workflow.plan import (
 from ckptrank.workflow.sweep import STEP, SweepJob, list_sweep_jobs
 
 TABLES = ("checkpoints", "tasks", "ground_truth", "scores", "measures", "metrics", "summary")
+# The one measure that tunes a network and is made of a detector too.
+EARLY_STOPPED = "early_stopped_finetune"
 DETECTOR = ("strides", "channels", "min_size", "max_size", "freeze_norms")
 
 
@@ -101,7 +103,34 @@ class DetectionPlan:
 
     @cached_property
     def jobs(self) -> list[ScoreJob]:
+        """The jobs that score features, each in every view."""
+        return [job for job in self._list_jobs() if job.method != EARLY_STOPPED]
+
+    @cached_property
+    def early_job(self) -> ScoreJob | None:
+        """The job that tunes a detector on a pair and stops it early; None where no measure asks for one.
+
+        A measure without a learning rate has the middle one of the sweep, of two the lower.
+        """
+        found = [job for job in self._list_jobs() if job.method == EARLY_STOPPED]
+        if not found:
+            return None
+        rates = sorted(self.entry["finetune"]["learning_rates"])
+        usual = {"learning_rate": rates[(len(rates) - 1) // 2]}
+        measures = {name: usual | params for name, params in found[0].measures.items()}
+        return replace(found[0], measures=measures)
+
+    @property
+    def all_jobs(self) -> list[ScoreJob]:
+        return [*self.jobs, *([self.early_job] if self.early_job else [])]
+
+    def _list_jobs(self) -> list[ScoreJob]:
         return list_score_jobs(self.plan.config, self.entry["measures"])
+
+    def early_settings(self, task: str) -> dict:
+        """As :meth:`settings`, of a run that is stopped early: its rate does not decay, its steps follow from epochs."""
+        kept = {key: each for key, each in self.settings(task).items() if key not in DECAY_SETTINGS}
+        return kept | {"steps": [], "examples": 0}
 
     def features(self, view: str) -> str:
         """Return the pattern of the feature files of a view."""
@@ -126,11 +155,17 @@ class DetectionPlan:
         ]
 
     def score_files(self) -> dict[str, list[str]]:
-        """Return view -> the scores of all its jobs."""
-        return {
+        """Return view -> the scores of all its jobs; a detector's, which depend on no view, stand with the first."""
+        found = {
             view: [file for task in self.tasks for file in self._list_scores(view, task)]
             for view in self.entry["views"]
         }
+        found[self.entry["views"][0]] += [
+            paths.DETECTOR_STOPPED_EARLY.format(task=task, checkpoint=name)
+            for task, name in product(self.tasks, self.ranked)
+            if self.early_job
+        ]
+        return found
 
     def scores_of_task(self, task: str) -> list[str]:
         """Return the scores of a task in all views, which travel together on a cluster."""
@@ -150,25 +185,30 @@ class DetectionPlan:
         ]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
-        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
+        """Return the fields of ``ckptrank.workflow.estimate.Plan`` but for its jobs; ``local``: they run on this machine."""
         config = self.plan.config
-        runs = {config["checkpoints"][name].get("run") for name in self.tuned}
-        seen = self.ranked if "images" in self.entry["views"] else []
         return {
             "tasks": {name: config["tasks"][name] for name in self.tasks},
             "checkpoints": {name: config["checkpoints"][name] for name in self.tuned},
             "ranked": self.ranked,
             "sweep": self.entry["finetune"],
-            "measures": costs_of_methods(self.jobs),
-            "pretraining": {
-                name: run for name, run in config["pretraining"].items() if name in runs
-            },
+            "measures": [*costs_of_methods(self.jobs), *self._count_early()],
+            "pretraining": self.plan.runs_of(self.tuned),
             "gpu": on_gpu,
             "local": local,
-            "fitted": len(self.plan.images(product(self.tasks, seen))),
             "detectors": {name: self.settings(name)["detector"] for name in self.tasks},
             "views": self.entry["views"],
         }
+
+    def _count_early(self) -> list[tuple[str, int, float]]:
+        """As :func:`costs_of_methods`: one run gives all measures of a learning rate and a protocol."""
+        if self.early_job is None:
+            return []
+        longest: dict[tuple, int] = {}
+        for name, params in self.early_job.measures.items():
+            run = params["learning_rate"], self.early_job.evals.get(name)
+            longest[run] = max(longest.get(run, 0), params["epochs"])
+        return [(EARLY_STOPPED, len(self.early_job.measures), sum(longest.values()))]
 
     # Tables and pages
 
@@ -189,9 +229,10 @@ class DetectionPlan:
             "titles": {task: inert(tasks[task].get("title", task)) for task in self.tasks},
             "sources": {task: tasks[task]["source"] for task in self.tasks},
             "heads": {task: self.head(task) for task in self.tasks},
-            "measures": self.plan.measure_table(self.jobs, self.entry["measures"]),
+            "measures": self.plan.measure_table(self.all_jobs, self.entry["measures"]),
             "protocol": self.plan.config["protocol"],
             "bootstrap": self.plan.config["evaluation"]["bootstrap"],
+            "accuracy": self.plan.config["evaluation"]["accuracy"],
         }
 
     def pages(self) -> list[str]:
@@ -236,12 +277,34 @@ def check_detection(config: dict, need: Callable[[str, list[str], str], None]) -
 def _check_measures(config: dict, names: Iterable[str]) -> list[str]:
     faults = []
     for name in names:
-        method = METHODS.get(config["measures"].get(name, {}).get("method", ""))
+        measure = config["measures"].get(name, {})
+        method = METHODS.get(measure.get("method", ""))
+        if measure.get("method") == EARLY_STOPPED:
+            faults += _check_early_stopped(name, measure.get("params", {}))
+            continue
         further = [] if method is None else sorted(set(method.inputs) & _ELSEWHERE)
         if further:
             faults.append(
-                f"detection.measures: {name!r} reads more than the features of a pair ({', '.join(further)})"
+                f"detection.measures: {name!r} reads more than the features of a pair ({', '.join(further)}); leave it out"
             )
+    return faults
+
+
+def _check_early_stopped(name: str, params: dict) -> list[str]:
+    """Find what a detector cannot be tuned by; values of a wrong type are found with all measures' parameters."""
+    place = f"detection.measures: {name!r}"
+    faults = []
+    if "batch_size" in params:
+        faults.append(
+            f"{place} has a `batch_size`; detectors have that of detection.finetune, so leave it out of its `params`"
+        )
+    if "epochs" not in params:
+        faults.append(f"{place} does not say when to stop; give its `params` a number of `epochs`")
+    faults += [
+        f"{place}: `{key}` of its `params` is {params[key]}; make it more than 0"
+        for key in ("epochs", "learning_rate")
+        if isinstance(params.get(key), (int, float)) and params[key] <= 0
+    ]
     return faults
 
 

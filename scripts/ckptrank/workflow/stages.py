@@ -24,6 +24,10 @@ _FIRST = {
     "features/reference": "Reference features",
 }
 _TUNING = {"finetune/sweep": "Fine-tuning sweep", "finetune/repeats": "Repeats under other seeds"}
+_TUNING_DETECTORS = {
+    "detection/finetune": "Fine-tuning detectors",
+    "detection/repeats": "Repeats under other seeds",
+}
 _LAST = "Evaluation and report"
 
 
@@ -44,9 +48,11 @@ CHAPTERS = {
         **_FIRST,
         "rank/features": "Feature extraction",
         "rank/running": "Speed and memory",
+        "rank/detectors": "Speed and memory",
         **_score("rank/scores"),
         "rank/order": "Ranking",
         **_TUNING,
+        **_TUNING_DETECTORS,
         "report/rank": _LAST,
     },
     "model_zoo": {
@@ -63,10 +69,10 @@ CHAPTERS = {
     "detection": {
         **_FIRST,
         "detection/features": "Features of objects",
-        "detection/finetune": "Fine-tuning detectors",
-        "detection/repeats": "Repeats under other seeds",
+        **_TUNING_DETECTORS,
         **_score("detection/scores/images"),
         **_score("detection/scores/objects"),
+        "detection/early_stopped": f"Score: {METHODS['early_stopped_finetune'].title}",
         "detection/evaluation": _LAST,
         "report/detection": _LAST,
     },

@@ -1,17 +1,21 @@
 """The chapter on detection says what its tables say."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.support.detectors import write_run
 from tests.support.page_text import Text
 
+from ckptrank.files.atomic import read_json, write_json
 from ckptrank.published.neucrab import read_detection
 from ckptrank.report.detection.chapter import describe, write
 from ckptrank.report.detection.frames import read_results
 from ckptrank.report.detection.tables import render_costs, render_precisions, render_ranking
 from ckptrank.report.kit.output import Origin
+from ckptrank.tasks.annotated import encode_pixels
 
 LINKS = {"provenance.html": "What ran"}
 SWEEP = {
@@ -28,9 +32,7 @@ def given(tmp_path_factory):
     return write_run(tmp_path_factory.mktemp("run"))
 
 
-@pytest.fixture(scope="module")
-def pages(given, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report")
+def write_pages(given, folder):
     made = {name: str(folder / f"{name}.html") for name in ("index", "page")}
     params = {"published": {"scenes": "VOC detection"}, "links": LINKS, "sweep": SWEEP}
     write(
@@ -40,6 +42,11 @@ def pages(given, tmp_path_factory):
         Origin("rule x", "logs/x.log", ""),
     )
     return {name: Path(file).read_text(encoding="utf-8") for name, file in made.items()}
+
+
+@pytest.fixture(scope="module")
+def pages(given, tmp_path_factory):
+    return write_pages(given, tmp_path_factory.mktemp("report"))
 
 
 def shown(table, row, key):
@@ -72,11 +79,25 @@ def test_every_printed_row_is_shown_and_a_dash_where_this_run_has_none(given):
     assert shown_of == {name: row.tolist() for name, row in printed.iterrows()}
     own = [row.cells[2:5] for row in table.rows if row.cells[1].value == "Fine-tune (5 epochs)"]
     assert [[cell.value for cell in cells] for cells in own] == [[None] * 3]
-    assert "Fine-tune (1 epoch) and Fine-tune (5 epochs) have a dash for this run" in table.caption
-    missing = "Linear (1 epoch), Linear (5 epochs), Linear (converged)"
+    linear = "Linear (1 epoch), Linear (5 epochs), Linear (converged)"
+    missing = f"{linear}, Fine-tune (1 epoch), Fine-tune (5 epochs)"
     assert f"Whole images are not scored here by {missing}." in table.caption
+    assert "stopped early" not in table.caption
     views = [row.section for row in table.rows]
     assert views == sorted(views)  # those rows stand with the others of whole images
+
+
+def test_a_detector_that_is_stopped_early_stands_with_whole_images_alone(tmp_path):
+    results = read_results(write_run(tmp_path, stopped_early=True))
+    table = render_ranking(results, "scenes", "VOC detection")
+    title = "Fine-tune (5 epochs)"
+    at = [number for number, row in enumerate(table.rows) if row.cells[1].value == title]
+    assert [table.rows[number].section for number in at] == ["images"]
+    assert shown(table, at[0], "kendall") == pytest.approx(100 / 3)
+    assert shown(table, at[0], "paper_kendall") == pytest.approx(33.33)
+    assert f"{title} is a detector that was stopped early" in table.caption
+    rows = {row.cells[0].value: row.cells[1].value for row in render_costs(results).rows}
+    assert rows[f"{title}: a detector stopped early"] == rows["Whole images: all measures"] == 2
 
 
 def test_a_run_on_objects_alone_shows_the_printed_rows_too(given):
@@ -96,6 +117,18 @@ def test_precisions_come_best_first_and_failures_last_with_their_reason(given):
     schedule, edges = table.footnotes
     assert "multiplied by 0.1 after 80 % of its steps" in schedule
     assert "Scenes & things: 3 of 3 (3 at the lowest rate (0.1), 0 at the highest (0.4))." in edges
+
+
+def test_where_the_mean_of_runs_judges_it_stands_first(given, tmp_path):
+    table = render_precisions(read_results(write_run(tmp_path, "mean")), "scenes", SWEEP)
+    assert [column.title for column in table.columns[1:4]] == ["Mean AP", "AP", "AP50"]
+    # Of 0.3, 0.1 and 0.2; the spread is the mean's.
+    assert shown(table, 0, "accuracy") == pytest.approx(20)
+    assert shown(table, 0, "ap") == pytest.approx(30)
+    spreads = [cell.spread for cell in table.rows[0].cells[1:3]]
+    assert spreads == [pytest.approx(1 / 3**0.5), None]
+    assert "Mean AP judges" in table.caption
+    assert "judges" not in render_precisions(read_results(given), "scenes", SWEEP).caption
 
 
 def test_costs_are_summed(given):
@@ -145,3 +178,23 @@ def test_the_page_has_all_and_escapes_names(pages):
     assert page.count("data:image/jpeg;base64,") == 3  # what there is, of the best, of the worst
     assert "<c>" not in page
     assert len(page) < 1_400_000
+
+
+def test_pictures_stand_in_columns_with_a_legend_where_there_are_masks(given, pages, tmp_path):
+    assert '<ul class="ck-legend">' not in pages["page"]
+    changed = []
+    for file in given["detectors"]:
+        truth = read_json(file)
+        for example in truth.get("details", {}).get("examples", []):
+            example["masks"] = [encode_pixels(np.ones((96, 96))).decode()] * len(example["boxes"])
+        changed.append(tmp_path / "scenes" / Path(file).name)
+        changed[-1].parent.mkdir(exist_ok=True)
+        write_json(changed[-1], truth)
+    page = write_pages({**given, "detectors": changed}, tmp_path)["page"]
+    assert page.count("data:image/jpeg;base64,") == 3
+    assert page.count("data:image/png;base64,") == page.count('alt=""> ') > 2
+    assert re.findall(r'alt="Test image 1. ([\w ]+)', page) == [
+        "What there is",
+        "The best",
+        "The worst",
+    ]

@@ -1,12 +1,18 @@
 """The detection benchmark's jobs: what each reads and is told, and what its config must not say."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 from tests.unit.workflow.test_plan import make_plan
 
 from ckptrank.evaluation import columns
-from ckptrank.workflow.detection_plan import TABLES, DetectionPlan, check_detection
+from ckptrank.workflow.detection_plan import (
+    EARLY_STOPPED,
+    TABLES,
+    DetectionPlan,
+    check_detection,
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,73 @@ def test_a_job_scores_all_checkpoints_by_the_features_of_its_view(demo):
     pairs = demo.pairs(task)
     assert [pair["checkpoint"] for pair in pairs] == demo.ranked
     assert [pair["files"]["features"] for pair in pairs] == list(range(len(demo.ranked)))
+
+
+def make_early(demo, params, **changes):
+    """The demo's plan with a measure of detectors that are stopped early, by its parameters."""
+    config = copy.deepcopy(demo.plan.config)
+    for name, given in params.items():
+        config["measures"][name] = {"method": EARLY_STOPPED, "params": given}
+    config["detection"] |= {"measures": ["lfc", *params], **changes}
+    return DetectionPlan(replace(demo.plan, config=config))
+
+
+def test_a_detector_that_is_stopped_early_is_a_job_of_its_own_in_the_first_view(demo):
+    (task,) = demo.tasks
+    early = make_early(demo, {"brief": {"epochs": 1}})
+    assert [job.method for job in early.jobs] == ["lfc"]
+    files = {
+        view: [file for file in found if "early" in file]
+        for view, found in early.score_files().items()
+    }
+    assert len(files["images"]) == len(early.ranked)
+    assert files["images"][0] == f"<results>/detection/early_stopped/{task}/detect-shapes-30.json"
+    assert files["objects"] == []
+    assert not any("early" in file for file in early.scores_of_task(task))
+    assert [row["measure"] for row in early.collected["measures"]] == ["lfc", "brief"]
+    without = make_early(demo, {})
+    assert without.early_job is None
+    assert not any("early" in file for found in without.score_files().values() for file in found)
+
+
+def test_its_rate_is_its_own_or_the_middle_one_of_the_sweep(demo):
+    given = {"brief": {"epochs": 1}, "own": {"epochs": 1, "learning_rate": 0.5}}
+    measures = make_early(demo, given).early_job.measures
+    assert {name: params["learning_rate"] for name, params in measures.items()} == {
+        "brief": 0.02,
+        "own": 0.5,
+    }
+    two = demo.entry["finetune"] | {"learning_rates": [0.3, 0.1]}
+    assert make_early(demo, given, finetune=two).early_job.measures["brief"]["learning_rate"] == 0.1
+
+
+def test_its_rate_does_not_decay(demo):
+    (task,) = demo.tasks
+    settings = demo.early_settings(task)
+    assert demo.settings(task).keys() - settings.keys() == {"decay_at", "decay"}
+    assert settings["detector"] == demo.settings(task)["detector"]
+    assert settings["batch_size"] == 8
+
+
+def test_the_estimate_counts_one_run_for_all_its_epochs(demo):
+    given = {"one": {"epochs": 1}, "five": {"epochs": 5}, "own": {"epochs": 2, "learning_rate": 1}}
+    counted = make_early(demo, given).estimate_of(on_gpu=False, local=True)["measures"]
+    assert counted == [("lfc", 1, 0), (EARLY_STOPPED, 3, 7)]
+
+
+@pytest.mark.parametrize(
+    ("params", "fault"),
+    [
+        ({"epochs": 1, "batch_size": 4}, "'brief' has a `batch_size`; detectors have that of"),
+        ({}, "'brief' does not say when to stop; give its `params` a number of `epochs`"),
+        ({"epochs": 0}, "'brief': `epochs` of its `params` is 0; make it more than 0"),
+        ({"epochs": 1, "learning_rate": -0.1}, "`learning_rate` of its `params` is -0.1; make it"),
+    ],
+)
+def test_what_a_detector_cannot_be_tuned_by_is_named(demo, params, fault):
+    (found,) = find_faults(make_early(demo, {"brief": params}))
+    assert found.startswith("detection.measures: ")
+    assert fault in found
 
 
 def test_weights_of_detectors_are_not_kept(demo):

@@ -45,7 +45,7 @@ def test_a_gpu_is_asked_for_only_where_the_config_does_and_never_two(rule):
 
 
 # What takes long enough to be a job of a cluster by itself.
-LONG_OF_DETECTION = ["finetune_detector"]
+LONG_OF_DETECTION = ["finetune_detector", "score_detector"]
 
 
 def test_short_jobs_of_detection_travel_together():

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ckptrank.evaluation.columns import FIRST_METRICS
 from ckptrank.files.atomic import write_text
 from ckptrank.report.detection.examples import find_files, render_examples
 from ckptrank.report.detection.figures import plot_scores
 from ckptrank.report.detection.frames import VIEWS, Results, read_results
 from ckptrank.report.detection.tables import (
-    FIRST_METRICS,
     render_costs,
     render_precisions,
     render_ranking,
@@ -134,5 +134,5 @@ def _render_task(
         "figure": data_uri(svg.read_bytes(), "image/svg+xml"),
         "pdf": data_uri(pdf.read_bytes(), "application/pdf"),
         "pdf_name": pdf.name,
-        "examples": render_examples(folder, rows) if rows else [],
+        "examples": render_examples(folder, rows),
     }

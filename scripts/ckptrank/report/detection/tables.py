@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from ckptrank.evaluation.columns import FIRST_METRICS
 from ckptrank.published.neucrab import read_detection
 from ckptrank.report.detection.frames import VIEWS, Results
 from ckptrank.report.kit.sweep_notes import describe_edges, describe_schedule
@@ -25,9 +26,7 @@ HEADS = {
     "mask_rcnn": "Mask R-CNN",
     "fcn": "FCN, a class for each pixel",
 }
-FIRST_METRICS = {"fcos": "AP", "faster_rcnn": "AP", "mask_rcnn": "mask AP", "fcn": "mIoU"}
-"""What makes the ground truth of a head."""
-TUNED = "Fine-tune"  # so begin the paper's measures that are fine-tuning, stopped early
+STOPPED_EARLY = "early_stopped_finetune"
 METRICS = {"recall_at_1": "Recall@1", "pearson": "Pearson", "kendall": "Kendall"}
 
 
@@ -53,10 +52,12 @@ def render_ranking(results: Results, task: str, printed: str | None) -> Table:
     for view in results.views:
         here = metrics[metrics["group"] == view].set_index("measure")
         for measure, title in results.measure_titles.items():
+            if measure not in here.index:
+                continue
             cells = [Cell(VIEWS[view]), Cell(title)]
             for name in METRICS:
                 low, high = _find_interval(results, view, measure, name) if alone else (None, None)
-                value = here.loc[measure, name] if measure in here.index else None
+                value = here.loc[measure, name]
                 cells.append(Cell(100 * value if is_number(value) else None, low, high))
             if printed:
                 cells += [_find_printed(paper, view, title, name) for name in METRICS]
@@ -68,6 +69,7 @@ def render_ranking(results: Results, task: str, printed: str | None) -> Table:
     if "images" not in results.views:
         rows += _list_printed_alone(paper, results)
     caption = "Percent, against the fine-tuned detectors. Whole images have the labels of all that is in them, objects one."
+    caption += _explain_stopped_early(results)
     if printed:
         caption += (
             f" Beside them what the paper prints in Table 11 for {printed}: four other checkpoints on other images,"
@@ -109,17 +111,20 @@ def _list_printed_alone(paper: pd.DataFrame, results: Results) -> list[Row]:
 def _explain_printed_alone(paper: pd.DataFrame, results: Results) -> str:
     """Say why rows of the paper have dashes; nothing where there are none."""
     unmatched = _find_unmatched(paper, results)
-    tuned = [title for title in unmatched if title.startswith(TUNED)]
-    others = [title for title in unmatched if title not in tuned]
-    said = ""
-    if tuned:
-        said += (
-            f" {' and '.join(tuned)} {'have' if len(tuned) > 1 else 'has'} a dash for this run: here a measure reads"
-            " features, and a detector stopped early would be a part of the ground truth's own training."
-        )
-    if others:
-        said += f" Whole images are not scored here by {', '.join(others)}."
-    return said
+    return f" Whole images are not scored here by {', '.join(unmatched)}." if unmatched else ""
+
+
+def _explain_stopped_early(results: Results) -> str:
+    """Say what the measures are that tune a detector; nothing where there are none."""
+    measures = results.measures
+    titles = measures.loc[measures["method"] == STOPPED_EARLY, "title"]
+    if titles.empty:
+        return ""
+    shown = VIEWS[results.views[0]].lower()
+    return (
+        f" {' and '.join(titles)} {'are detectors that were' if len(titles) > 1 else 'is a detector that was'} stopped early: no"
+        f" features, so that {'they stand' if len(titles) > 1 else 'it stands'} with {shown} alone."
+    )
 
 
 def _find_interval(
@@ -141,13 +146,17 @@ def _find_printed(paper: pd.DataFrame, view: str, title: str, metric: str) -> Ce
 def render_precisions(results: Results, task: str, sweep: Mapping) -> Table:
     """Return what each fine-tuned checkpoint reaches on a task, the best first, with its costs.
 
-    ``sweep``: the config's entry, of which the footnotes tell the schedule and the edges.
+    ``sweep``: the config's entry, of which the footnotes tell the schedule and the edges. Where checkpoints are judged by
+    the mean of several runs, it stands first.
     """
     rows = results.of_task(task)
-    shown = [name for name in QUALITIES if rows[name].notna().any()]
+    metric, averaged = FIRST_METRICS[rows.iloc[0]["head"]], (rows["runs"] > 1).any()
+    means = {"accuracy": f"Mean {metric}"} if averaged else {}
+    shown = means | {name: title for name, title in QUALITIES.items() if rows[name].notna().any()}
     columns = [Column("checkpoint", "Checkpoint", numeric=False)]
     columns += [
-        Column(name, QUALITIES[name], show=one_decimal, contest="checkpoints") for name in shown
+        Column(name, title, show=one_decimal, contest="checkpoints")
+        for name, title in shown.items()
     ]
     columns += [
         Column("learning_rate", "Rate", show=significant),
@@ -167,12 +176,18 @@ def render_precisions(results: Results, task: str, sweep: Mapping) -> Table:
         listed.append(Row(tuple(cells), contests=frozenset({"checkpoints"})))
     head = HEADS[rows.iloc[0]["head"]]
     chosen = ", chosen by validation images" if rows["validation_accuracy"].notna().any() else ""
+    judged = (
+        f" {means['accuracy']} judges: of the best setting's run and its repeats under other seeds. What follows is of that"
+        " run alone."
+        if averaged
+        else ""
+    )
     table = Table(
         f"detection-precisions-{task}",
         f"What fine-tuning reaches: {results.task_titles[task]}",
         tuple(columns),
         tuple(listed),
-        f"Percent on the test images; {head}, the best run of its sweep{chosen}.",
+        f"Percent on the test images; {head}, the best run of its sweep{chosen}.{judged}",
         footnotes=(
             describe_schedule(sweep),
             describe_edges(rows, {task: results.task_titles[task]}, sweep),
@@ -224,6 +239,8 @@ def render_costs(results: Results) -> Table:
         for what, total, pairs in _list_costs(results)
     )
     caption = "Wall-clock seconds of the work itself, on whatever ran beside it; starting jobs is left out."
+    if (results.measures["method"] == STOPPED_EARLY).any():
+        caption += " Detectors stopped early at one rate are one run: the seconds of more epochs have those of fewer in them."
     return Table("detection-costs", "What was spent", columns, rows, caption)
 
 
@@ -231,6 +248,11 @@ def _list_costs(results: Results) -> Iterator[tuple[str, float, int]]:
     tuned = results.ground_truth[results.ground_truth["status"] == "ok"]
     yield "Fine-tuning detectors, the whole sweep", float(tuned["seconds"].sum()), len(tuned)
     scored = results.scores[results.scores["status"] == "ok"]
+    early = scored["method"] == STOPPED_EARLY
+    for measure, here in scored[early].groupby("measure", sort=False):
+        title = results.measure_titles[measure]
+        yield f"{title}: a detector stopped early", float(here["seconds"].sum()), len(here)
+    scored = scored[~early]
     for view in results.views:
         here = scored[scored["view"] == view]
         pairs = here.drop_duplicates(["checkpoint", "task"])
