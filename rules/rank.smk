@@ -43,6 +43,9 @@ for job in rank.jobs:
 checkpoint drop_checkpoints:
     input:
         scores=lambda wildcards: rank.score_files(wildcards.task, wildcards.samples),
+        detectors=lambda wildcards: rank.detector_files(
+            wildcards.task, wildcards.samples
+        ),
     output:
         paths.KEPT,
     log:
@@ -81,6 +84,35 @@ rule measure_running:
         ),
     script:
         "../scripts/rank/measure_running.py"
+
+
+# Of tasks that ask for a detector: what tuning one takes, and which checkpoints carry none.
+rule measure_detector:
+    input:
+        checkpoint=paths.CHECKPOINT,
+        task=paths.TASK,
+    output:
+        paths.DETECTOR_RUNNING,
+    log:
+        "<logs>/rank/detectors/{task}/{checkpoint}.log",
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        gpu=resources.gpus(),
+        gpu_model=resources.gpu_model(),
+        mem_mb=resources.torch_memory(),
+        runtime=runtime(30),
+    params:
+        checkpoint=lambda wildcards: wildcards.checkpoint,
+        task=lambda wildcards: wildcards.task,
+        settings=lambda wildcards: rank.detector_settings(wildcards.task),
+        device=DEVICE,
+        precision=config["compute"]["precision"],
+        code=lambda wildcards: digest_code(
+            "ckptrank.detection.running", plan.source_module(wildcards.checkpoint)
+        ),
+    script:
+        "../scripts/rank/measure_detector.py"
 
 
 rule count_twins:
@@ -131,6 +163,7 @@ checkpoint order_checkpoints:
         finetune_images=max(config["finetune"]["steps"])
         * config["finetune"]["batch_size"],
         batch_size=config["finetune"]["batch_size"],
+        detector=lambda wildcards: rank.detector_of_order(wildcards.task),
         benchmark=digest_data("rank/benchmark.csv"),
         code=digest_code("ckptrank.rank.task"),
     script:
@@ -161,7 +194,9 @@ rule add_tuned_accuracy:
         order=paths.ORDER,
         facts=paths.RANK_FACTS,
         ground_truth=get_tuned_first,
-        weights=lambda wildcards: plan.weights_beside(get_tuned_first(wildcards)),
+        weights=lambda wildcards: rank.weights_of_first(
+            wildcards.task, get_tuned_first(wildcards)
+        ),
     output:
         ranking=paths.RANKING,
         json=paths.RANKING_JSON,

@@ -59,6 +59,11 @@ def percent(fraction: float, decimals: int = 1) -> str:
     return f"{fixed(100 * fraction, decimals)} %"
 
 
+def megabytes(value: float) -> str:
+    """``240 MB``; from a thousand on ``1.20 GB``."""
+    return f"{significant(value / 1000)} GB" if value >= 1000 else f"{significant(value)} MB"
+
+
 def duration(seconds: float) -> str:
     """A length of time in the unit that reads best: ``0.4 ms``, ``3.2 s``, ``2 h 10 min``."""
     if seconds < 0.0995:

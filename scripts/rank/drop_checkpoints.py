@@ -4,4 +4,7 @@ from ckptrank.jobs.log import run_job
 from ckptrank.rank.halving import drop_checkpoints
 
 with run_job(snakemake):
-    drop_checkpoints(snakemake.input.scores, snakemake.params.keep, snakemake.output[0])
+    given = snakemake.input
+    drop_checkpoints(
+        given.scores, snakemake.params.keep, snakemake.output[0], given.get("detectors", [])
+    )

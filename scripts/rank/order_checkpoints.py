@@ -15,6 +15,7 @@ with run_job(snakemake):
             given.features,
             dict(zip(params.titles, given.running, strict=True)),
             given.twins,
+            given.get("detectors", []),
         ),
         snakemake.output,
         task=params.task,
@@ -25,4 +26,5 @@ with run_job(snakemake):
         resamples=params.resamples,
         finetune_images=params.finetune_images,
         batch_size=params.batch_size,
+        detector=params.detector,
     )

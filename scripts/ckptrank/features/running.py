@@ -54,7 +54,7 @@ def measure_network(network: nn.Module, device: torch.device, precision: str) ->
                 torch.cuda.synchronize(device)
             times.append(time.perf_counter() - started)
     with chosen.autocast():
-        kept = _count_kept(network.train(), images) // _BATCH
+        kept = count_kept(network.train(), images) // _BATCH
     logger.info("%.2g s an image, %d bytes kept of one", statistics.median(times[WARM_UP:]), kept)
     return {
         "status": "ok",
@@ -66,8 +66,8 @@ def measure_network(network: nn.Module, device: torch.device, precision: str) ->
     }
 
 
-def _count_kept(network: nn.Module, images: Tensor) -> int:
-    """Bytes that a forward pass keeps for the backward pass, each storage once, without parameters."""
+def count_kept(network: nn.Module, inputs: object) -> int:
+    """Return the bytes that ``network(inputs)`` keeps for the backward pass, each storage once, without parameters."""
     own = {
         each.untyped_storage().data_ptr() for each in [*network.parameters(), *network.buffers()]
     }
@@ -82,7 +82,7 @@ def _count_kept(network: nn.Module, images: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        network(images)
+        network(inputs)
     return sum(kept.values())
 
 

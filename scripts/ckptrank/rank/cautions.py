@@ -59,6 +59,15 @@ def _warn_of_several(sizes: np.ndarray, trained: int, tested: int, probed: bool)
     """Return the warnings about images of several labels; ``sizes``: training images with each class."""
     smallest, largest = int(sizes.min()), int(sizes.max())
     warnings = []
+    without = trained - largest
+    if smallest == trained:
+        warnings.append(
+            "Every training image has every class, so that their labels tell no checkpoint from another: nothing can be "
+            "ranked. Fine-tune and compare; where the images have boxes `make detect` does so."
+        )
+    elif len(sizes) == 1 and without < FEW_PER_CLASS:
+        few = counted(without, "training image is", "training images are")
+        warnings.append(f"{few} without the one class: what the scores say hangs on so few images.")
     if largest >= IMBALANCED * smallest:
         warnings.append(
             f"The largest class is in {largest:,} training images, the smallest in {smallest:,}: average precisions count "
@@ -108,8 +117,11 @@ def warn_of_twins(found: Mapping, *, boxes: bool = False) -> list[str]:
     ]
 
 
-def warn_of_objects(facts: Mapping) -> list[str]:
-    """Return what a ranking leaves out of a task with boxes; ``facts``: those of the prepared task."""
+def warn_of_objects(facts: Mapping, *, detector: bool = False) -> list[str]:
+    """Return what a ranking leaves out of a task with boxes.
+
+    ``facts``: those of the prepared task; ``detector``: checkpoints that can carry none have no rank.
+    """
     if "objects" not in facts:
         return []
     mean = facts["objects"]["train"] / facts["train_samples"]
@@ -117,8 +129,12 @@ def warn_of_objects(facts: Mapping) -> list[str]:
         f"The images have boxes, {mean:.1f} an image: the order is by which classes are in an image and not by where they "
         "are. All detectors were tuned on two sets (docs/detection.md): on drawn scenes such an order agreed with theirs (Kendall's "
         "tau 0.69, 12 checkpoints), on photos of blood cells its measures went against it (-0.38 to -0.82, 11 checkpoints). "
-        "`make detect` fine-tunes detectors and says how far it holds here. "
-        "Checkpoints without feature maps, as transformers of patches, are ranked too but carry no detector."
+        "`make detect` fine-tunes detectors and says how far it holds here."
+        + (
+            ""
+            if detector
+            else " Checkpoints without feature maps, as transformers of patches, are ranked too but carry no detector."
+        )
     ]
 
 

@@ -1,5 +1,6 @@
 """What a person decides by besides the order: size, speed, licence and the cost of fine-tuning."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ckptrank.checkpoints import CARD, WEIGHTS
@@ -11,7 +12,7 @@ BYTES, MEGA = 4, 1e6
 COPIES = 3  # weights, gradients, momentum
 BACKWARD = 2  # a backward pass takes about twice the operations of a forward pass
 TUNING_COSTS = ("finetune_seconds", "finetune_memory_mb")
-"""What fine-tuning takes; of a classifier, as the checkpoint is one."""
+"""What fine-tuning takes: of a classifier, as the checkpoint is one, or of the detector that a task asks for."""
 
 
 def describe_checkpoint(folder: str | Path, title: str) -> dict:
@@ -65,3 +66,30 @@ def describe_speed(features: str | Path, finetune_images: int) -> dict:
         "finetune_seconds": finetune_images * (1 + BACKWARD) / speed,
         "device": opened.attributes["device"],
     }
+
+
+def read_detectors(files: Iterable[str]) -> dict[str, dict]:
+    """Return checkpoint -> what :func:`ckptrank.detection.running.measure_detector` found of it."""
+    found = map(read_json, files)
+    return {each["checkpoint"]: each for each in found}
+
+
+def say_barred(detectors: Mapping[str, Mapping]) -> dict[str, str]:
+    """Return checkpoint -> why no detector can be tuned on it, of those that can carry none."""
+    return {
+        name: f"carries no detector: {found['reason']}"
+        for name, found in detectors.items()
+        if found["status"] != "ok"
+    }
+
+
+def describe_detector(found: Mapping, steps: int) -> dict:
+    """Return :data:`TUNING_COSTS` of a detector from what was measured, None where there is none.
+
+    ``steps``: of one run, each taken to last as long as those that were measured; tests and reading come on top. The
+    memory is counted as a classifier's, with what the backward pass needs of a batch.
+    """
+    if found["status"] != "ok":
+        return dict.fromkeys(TUNING_COSTS)
+    held = COPIES * BYTES * found["parameters"] + found["kept_bytes"]
+    return {"finetune_seconds": steps * found["step_seconds"], "finetune_memory_mb": held / MEGA}

@@ -5,7 +5,8 @@ pass, on random halves of them; the halves are the same for all checkpoints. An 
 much a rank depends on which samples were seen. It says nothing about whether the measure is right.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,14 @@ from ckptrank.files.atomic import read_json
 ALL = -1  # the part that is all samples
 
 
-def read_parts(files: Iterable[str]) -> pd.DataFrame:
+def read_parts(
+    files: Iterable[str], barred: Mapping[str, str] = MappingProxyType({})
+) -> pd.DataFrame:
     """Return a row per (part, measure, checkpoint) of score files; part -1 is all samples.
 
     A measure without halves (it works on the network itself) has the score of all samples in each.
-    Scores that only compare within a group are worked out.
+    Scores that only compare within a group are worked out. ``barred``: checkpoint -> why it is not to be taken whatever
+    its scores are, which count as failed for that reason; one that has no score keeps its own.
     """
     rows = []
     for file in files:
@@ -32,6 +36,12 @@ def read_parts(files: Iterable[str]) -> pd.DataFrame:
             rows += [{**about, **record, "measure": name, "part": part} for name, record in records.items()]  # fmt: skip
     table = pd.DataFrame(rows).reindex(columns=["part", *BENCHMARK["scores"].columns])
     table["score"] = table["score"].astype(np.float64).where(table["status"] == "ok")
+    scored = set(table.loc[table["status"] == "ok", "checkpoint"])
+    for name, reason in barred.items():
+        if name in scored:
+            of_it = table["checkpoint"] == name
+            table.loc[of_it, ["score", "mark"]] = np.nan
+            table.loc[of_it, ["status", "reason"]] = ["failed", reason]
     parts = range(ALL, table["part"].max() + 1)
     whole = table[table["part"] == ALL]
     constant = set(whole["measure"]) - set(table.loc[table["part"] > ALL, "measure"])

@@ -21,8 +21,11 @@ from ckptrank.rank.cautions import warn_of_images, warn_of_objects, warn_of_twin
 from ckptrank.rank.costs import (
     TUNING_COSTS,
     describe_checkpoint,
+    describe_detector,
     describe_running,
     describe_speed,
+    read_detectors,
+    say_barred,
 )
 from ckptrank.rank.expected import PROBE, MeasureError, expect_gaps, learn_error, read_benchmark
 from ckptrank.rank.order import join_stages, order_checkpoints, read_parts
@@ -39,7 +42,8 @@ class TaskFiles:
 
     ``task``: its prepared folder. ``cards``: checkpoint -> its prepared folder. ``scores``: stage of
     halving -> score files. ``features``: stage -> checkpoint -> feature file. Stages come in their order.
-    ``running``: checkpoint -> what it takes to run. ``twins``: near-duplicates between the splits.
+    ``running``: checkpoint -> what it takes to run. ``twins``: near-duplicates between the splits. ``detectors``: what a
+    detector takes on each checkpoint, where the task asks for one.
     """
 
     task: str
@@ -48,6 +52,7 @@ class TaskFiles:
     features: Mapping[str, Mapping[str, str]]
     running: Mapping[str, str]
     twins: str
+    detectors: Sequence[str] = ()
 
     @classmethod
     def from_lists(
@@ -59,6 +64,7 @@ class TaskFiles:
         features: Sequence[str],
         running: Mapping[str, str],
         twins: str,
+        detectors: Sequence[str] = (),
     ) -> "TaskFiles":
         """Sort flat lists of files by stage.
 
@@ -73,6 +79,7 @@ class TaskFiles:
             {s: dict(zip(candidates[s], by_stage[s], strict=True)) for s in candidates},
             running,
             twins,
+            detectors,
         )
 
 
@@ -96,6 +103,7 @@ def write_order(
     resamples: int,
     finetune_images: int,
     batch_size: int,
+    detector: Mapping | None = None,
 ) -> None:
     """Write what :func:`rank_task` finds to the outputs ``order``, ``scores`` and ``facts``.
 
@@ -109,6 +117,7 @@ def write_order(
         protocols=protocols,
         finetune_images=finetune_images,
         batch_size=batch_size,
+        detector=detector,
     )
     scores = scores.assign(title=scores["measure"].map(measures))
     write_frames(outputs, {"order": order, "scores": scores}, RANK)
@@ -135,22 +144,27 @@ def rank_task(
     protocols: Mapping[str, Protocol],
     finetune_images: int,
     batch_size: int,
+    detector: Mapping | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Return a task's order (a row per checkpoint), the scores behind it, and facts about the task.
 
     ``titles``: checkpoint -> title. ``protocols``: stage -> the samples that its measures saw.
-    ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. The scores are those of the last
-    stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes``, ``objects`` (in the
-    training images; None where there are no boxes) and ``warnings`` of the task, the ``device`` of the extraction, the
+    ``finetune_images``: how many images a fine-tuning run trains on, ``batch_size`` at once. ``detector``: where one is to
+    be tuned, its ``head`` and the ``steps`` of one run; a checkpoint that carries none has no rank. The scores are those of
+    the last stage that each checkpoint reached. The facts: ``train_samples``, ``test_samples``, ``classes``, ``objects`` (in the
+    training images; None where there are no boxes) and ``warnings`` of the task, the detector's ``head`` (None where
+    fine-tuning is of classifiers), the ``device`` of the extraction, the
     ``advice`` and the ``error`` of the measures that it rests on (:class:`~ckptrank.rank.advice.Advice`,
     :class:`~ckptrank.rank.expected.MeasureError`; None where there is none). A task that cannot be used has the reason for its warning.
     """
-    order, scores = _order_stages(files.scores)
+    detectors = read_detectors(files.detectors)
+    order, scores = _order_stages(files.scores, say_barred(detectors))
     stages = dict(zip(order["checkpoint"], order["stage"], strict=True))
     costs = {
         name: describe_speed(files.features[stage][name], finetune_images)
         | describe_checkpoint(files.cards[name], titles[name])
         | describe_running(files.cards[name], files.running[name], batch_size)
+        | (describe_detector(detectors[name], detector["steps"]) if detector else {})
         for name, stage in stages.items()
     }
     costs = pd.DataFrame(costs).T
@@ -176,14 +190,14 @@ def rank_task(
         about["classes"] = stored.classes
         boxes = "objects" in stored.facts
         about["objects"] = stored.facts["objects"]["train"] if boxes else None
-        if boxes:  # what is fine-tuned there is a detector, at other sizes and on other batches
+        if boxes and detector is None:  # nobody said which, and a classifier's are another's
             order = order.drop(columns=list(TUNING_COSTS), errors="ignore")
         ranked = order.loc[order["rank"].notna(), "checkpoint"]
         cards = {name: read_json(Path(files.cards[name]) / CARD) for name in ranked}
         labels = stored.labels("train")
         about["warnings"] = [
             *stored.facts["warnings"],
-            *warn_of_objects(stored.facts),
+            *warn_of_objects(stored.facts, detector=detector is not None),
             *warn_of_images(
                 labels, stored.facts["test_samples"], probed=PROBE in set(scores["measure"])
             ),
@@ -204,6 +218,7 @@ def rank_task(
     about["error"] = None if error is None else asdict(error) | {"weights": [*error.weights]}
     devices = costs.get("device", pd.Series(dtype=object)).dropna().unique()
     about["device"] = ", ".join(devices)
+    about["head"] = None if detector is None else detector["head"]
     return order, scores, about
 
 
@@ -231,11 +246,13 @@ def _add_error(
     return order, error
 
 
-def _order_stages(files: Mapping[str, Sequence[str]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _order_stages(
+    files: Mapping[str, Sequence[str]], barred: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return one order over all stages, and the scores of each checkpoint's last stage."""
     orders, details = [], []
     for stage, paths in files.items():
-        order, scores = order_checkpoints(read_parts(paths))
+        order, scores = order_checkpoints(read_parts(paths, barred))
         orders.append((stage, order))
         details.append(scores.assign(stage=stage))
     table = join_stages(orders)

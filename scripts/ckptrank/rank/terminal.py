@@ -1,12 +1,21 @@
 """The ranking of a task as text for a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from ckptrank.rank.words import describe_task, say_before, say_costs
-from ckptrank.text import DASH, is_number, one_decimal, short_count, significant
+from ckptrank.rank.words import describe_task, name_metric, say_before, say_costs
+from ckptrank.text import (
+    DASH,
+    is_number,
+    megabytes,
+    one_decimal,
+    percent,
+    roughly,
+    short_count,
+    significant,
+)
 
 _WIDEST = 44  # characters of a checkpoint's name
 
@@ -25,7 +34,9 @@ def format_ranking(ranking: pd.DataFrame, facts: Mapping) -> str:
     ]
     lines += [f"Mind: {warning}" for warning in facts["warnings"]]
     if len(ranked):
-        lines += ["", *_align([_HEADER, *(_row(row, names) for row in ranked.itertuples())])]
+        costs = _list_costs(ranked, name_metric(facts))
+        rows = [_row(row, names, costs) for row in ranked.itertuples()]
+        lines += ["", *_align([(*_HEADER, *costs, _LAST), *rows])]
     if ranked["with_first"].astype(bool).sum() > 1:
         lines.append("* cannot be told apart from the first")
     lines += [f"not ranked: {names[row.checkpoint]}: {row.reason}" for row in lost.itertuples()]
@@ -40,8 +51,8 @@ _HEADER = (
     "GFLOPs",
     "parameters",
     "images/s",
-    "licence",
 )
+_LAST = "licence"
 
 
 def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> list[str]:
@@ -60,7 +71,24 @@ def _answer(ranked: pd.DataFrame, facts: Mapping, names: Mapping[str, str]) -> l
     return [before, answer] if before else [answer]
 
 
-def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:
+def _list_costs(ranked: pd.DataFrame, metric: str) -> dict[str, tuple[str, Callable]]:
+    """Return title -> (column, how to write it) of what tuning a detector takes, and reaches where some were tuned.
+
+    ``metric``: of the detector; empty where none is to be tuned.
+    """
+    if not metric:
+        return {}
+    costs = {
+        "detector's tuning": ("finetune_seconds", roughly),
+        "detector's memory": ("finetune_memory_mb", megabytes),
+        f"tuned {metric}": ("tuned_accuracy", percent),
+    }
+    return {title: cost for title, cost in costs.items() if ranked[cost[0]].notna().any()}
+
+
+def _row(
+    row: Any, names: Mapping[str, str], costs: Mapping[str, tuple[str, Callable]]
+) -> tuple[str, ...]:
     name = names[row.checkpoint]
     return (
         f"{row.rank:.0f}{'*' if row.with_first else ' '}",
@@ -70,6 +98,10 @@ def _row(row: Any, names: Mapping[str, str]) -> tuple[str, ...]:
         significant(row.forward_gflops) if is_number(row.forward_gflops) else DASH,
         short_count(row.parameters) if is_number(row.parameters) else DASH,
         significant(row.images_per_second) if is_number(row.images_per_second) else DASH,
+        *(
+            write(getattr(row, column)) if is_number(getattr(row, column)) else DASH
+            for column, write in costs.values()
+        ),
         row.licence or "not stated",
     )
 

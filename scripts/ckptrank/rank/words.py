@@ -4,12 +4,19 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from ckptrank.evaluation.columns import FIRST_METRICS
 from ckptrank.text import counted, one_decimal, percent, significant
 
 
 def points(fraction: float) -> str:
     """Write a difference of accuracies: ``1.2 points``."""
     return f"{one_decimal(100 * fraction)} points"
+
+
+def name_metric(facts: Mapping) -> str:
+    """Name what a fine-tuned detector is judged by: ``AP``, ``mask AP`` or ``mIoU``; empty where a classifier is tuned."""
+    head = facts.get("head")  # the facts of an older run have none
+    return FIRST_METRICS[head] if head else ""
 
 
 def describe_task(facts: Mapping) -> str:

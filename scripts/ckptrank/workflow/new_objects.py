@@ -13,8 +13,9 @@ from ckptrank.sampling import SPLITS
 from ckptrank.tasks import load_task
 from ckptrank.tasks.coco import read_annotations
 from ckptrank.tasks.layouts import find_layout, list_sets
-from ckptrank.tasks.task import TaskData
-from ckptrank.workflow.new import HELD_OUT, warn_of_few
+from ckptrank.tasks.task import TaskData, listing
+from ckptrank.text import counted
+from ckptrank.workflow.new import FEW, HELD_OUT, warn_of_few
 
 SECTION = """
 # `make detect`: the measures on single objects too and, as ground truth, a light detector fine-tuned on each checkpoint
@@ -27,6 +28,11 @@ detection:
 # Of models that are transformers of patches of one size, and what is said of them.
 PATCHES = "vit_"
 NO_MAPS = " # a transformer of patches: no feature maps for a detector"
+# What the steps that tell a detector's cost come to: four of eight images, three passes of each, which at 320 x 427 pixels
+# has 2.7 times the pixels of one at 224.
+MEASURED = 260
+# Of one class alone.
+ONE_VIEW = "  views: [images] # objects of one class have nothing to tell apart\n"
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class ObjectLook:
 
     definition: dict
     task: TaskData
+
+    measured = MEASURED
+    """The passes that a ranking makes beside those of its images."""
 
     @property
     def ranked(self) -> int:
@@ -53,10 +62,14 @@ class ObjectLook:
         objects = {split: int((~task.objects(split).crowd).sum()) for split in SPLITS}
         empty = sum(task.objects(split).count_empty() for split in SPLITS)
         masks = "with masks" if task.train_objects.masks is not None else "without masks"
-        (most, high), *_, (least, low) = self.sizes.most_common()
+        (most, high), *others = self.sizes.most_common()
+        spread = f"{high:,} training images with {most!r}"
+        if others:
+            least, low = others[-1]
+            spread = f"most images with {most!r} ({high:,}), fewest with {least!r} ({low:,})"
         return [
-            f"{len(task.classes)} classes",
-            f"most images with {most!r} ({high:,}), fewest with {least!r} ({low:,})",
+            counted(len(task.classes), "class", "classes"),
+            spread,
             f"{images['train']:,} train + {images['test']:,} test images, {empty:,} without objects",
             f"{objects['train']:,} train + {objects['test']:,} test objects, {masks}",
         ]
@@ -64,13 +77,33 @@ class ObjectLook:
     @property
     def steps(self) -> list[tuple[str, str]]:
         """What to make of the config, each with what is to be said of it."""
-        return [
-            ("rank", "a shortlist, without fine-tuning"),
-            ("detect", "fine-tunes a detector on each checkpoint"),
-        ]
+        detect = ("detect", "fine-tunes a detector on each checkpoint")
+        if self.nothing_to_rank:
+            return [detect]
+        return [("rank", "a shortlist, without fine-tuning"), detect]
+
+    @property
+    def nothing_to_rank(self) -> str:
+        """Why a ranking has nothing to go by, in words; empty where it has something."""
+        if not self.task.train_labels.all():
+            return ""
+        return (
+            f"every training image has {listing(list(self.task.classes))}, so that the labels of images tell no "
+            "checkpoint from another"
+        )
 
     def warn(self) -> list[str]:
-        return [*warn_of_few(self.sizes), *self.task.notes]
+        warnings = warn_of_few(self.sizes)
+        name, most = self.sizes.most_common(1)[0]
+        if len(self.sizes) == 1 and 0 < self.ranked - most < FEW:
+            warnings.append(
+                f"fewer than {FEW} training images without {name!r}: ranks will be unsure"
+            )
+        if self.nothing_to_rank:
+            warnings.append(
+                f"{self.nothing_to_rank}: nothing can be ranked, `make detect` fine-tunes a detector on each"
+            )
+        return [*warnings, *self.task.notes]
 
     def define(self, place: str) -> dict:
         """Return the definition of the task; its place is that of the annotations."""
@@ -78,7 +111,7 @@ class ObjectLook:
 
     def adapt(self, text: str, name: str) -> str:
         """Return the config without measures of single labels and checkpoints without feature maps, and with its part about
-        detectors."""
+        detectors; with nothing to rank by where labels tell nothing apart."""
         text = re.sub(r", h_score\b", "", text)
         text = re.sub(
             r"(?m)^#   make report (PRESET=.+?)   .*$",
@@ -93,8 +126,13 @@ class ObjectLook:
                 text = re.sub(
                     rf"(?m)^      - {checkpoint}$", rf"      # - {checkpoint}{NO_MAPS}", text
                 )
+        if self.nothing_to_rank:
+            nothing = f"  measures: [] # {self.nothing_to_rank}"
+            text = re.sub(r"(?m)(?<=^rank:\n)  measures: .*$", lambda _match: nothing, text)
+            text = re.sub(r"(?m)^#   make (?:rank|report) .*\n", "", text)
         candidates = yaml.safe_load(text)["groups"]["candidates"]["checkpoints"]
-        return text + SECTION.format(name=name, checkpoints=", ".join(candidates))
+        section = SECTION.format(name=name, checkpoints=", ".join(candidates))
+        return text + section + (ONE_VIEW if len(self.task.classes) == 1 else "")
 
 
 def look_for_objects(given: str) -> ObjectLook:

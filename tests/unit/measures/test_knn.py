@@ -135,6 +135,8 @@ def test_several_labels_a_sample():
     votes[:, 0] += votes[:, 8]
     expected = np.mean([average_precision_score(matrix[:, k], votes[:, k]) for k in range(10)])
     assert knn(features, matrix) == pytest.approx(expected, rel=1e-8)
+    with pytest.raises(ValueError, match="every sample has every class"):
+        knn(features, np.ones_like(matrix))
 
 
 def test_average_precision_counts_equal_scores_together():

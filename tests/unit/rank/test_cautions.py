@@ -73,4 +73,21 @@ def test_of_boxes_it_says_that_places_are_not_looked_at():
     assert "2.5 an image" in warning
     assert "`make detect`" in warning
     assert "carry no detector" in warning
+    (of_detector,) = warn_of_objects(
+        {"train_samples": 40, "objects": {"train": 100}}, detector=True
+    )
+    assert warning.startswith(of_detector)
+    assert "carry no detector" not in of_detector
     assert warn_of_objects({"train_samples": 40}) == []
+
+
+def test_one_class_is_told_apart_by_the_images_without_it():
+    marks = np.ones((300, 1), np.uint8)
+    (nothing,) = warn_of_images(marks, 150, probed=False)
+    assert "nothing can be ranked" in nothing
+    assert "make detect" in nothing
+    marks[:4] = 0
+    (few,) = warn_of_images(marks, 150, probed=False)
+    assert few.startswith("4 training images are without the one class")
+    marks[:40] = 0
+    assert warn_of_images(marks, 150, probed=False) == []

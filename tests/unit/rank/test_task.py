@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -63,7 +64,7 @@ def files(tmp_path):
     )
 
 
-def order(files, tmp_path):
+def order(files, tmp_path, **options):
     outputs = {name: str(tmp_path / name) for name in ("order", "scores", "facts")}
     write_order(
         files,
@@ -76,6 +77,7 @@ def order(files, tmp_path):
         resamples=3,
         finetune_images=1000,
         batch_size=10,
+        **options,
     )
     table = pd.read_csv(outputs["order"]).set_index("checkpoint")
     return table, pd.read_csv(outputs["scores"]), read_json(outputs["facts"])
@@ -104,6 +106,7 @@ def test_a_checkpoint_is_described_by_the_last_stage_that_it_reached(files, tmp_
     assert facts["device"] == "a processor"
     assert (facts["train_samples"], facts["classes"], facts["warnings"][0]) == (30, 3, "few")
     assert facts["objects"] is None
+    assert facts["head"] is None
     openings = [warning[:26] for warning in facts["warnings"][1:]]
     assert openings == [
         "With 20 test images one is",
@@ -132,6 +135,37 @@ def test_of_a_task_with_boxes_no_cost_of_tuning_a_classifier_is_told(files, tmp_
     assert table.loc["good", ["latency_seconds", "inference_memory_mb"]].notna().all()
     assert any("2.3 an image" in warning for warning in facts["warnings"])
     assert any("list them in one set" in warning for warning in facts["warnings"])
+
+
+def write_detectors(folder, unfit="good"):
+    """What a detector takes on each checkpoint; none can stand on ``unfit``, nor on the one without weights."""
+    reasons = {unfit: "gives no feature maps", "gone": "no weights"}
+    took = {"step_seconds": 0.5, "kept_bytes": 7_000_000, "parameters": 6_000_000}
+    for name in NAMES:
+        found = {"status": "ok", "reason": "", **took}
+        if name in reasons:
+            found = {"status": "failed", "reason": reasons[name]}
+        write_json(folder / f"{name}-detector.json", {"checkpoint": name, **found})
+    return [str(folder / f"{name}-detector.json") for name in NAMES]
+
+
+def test_of_a_task_to_detect_the_costs_are_the_detectors_and_who_carries_none_has_no_place(
+    files, tmp_path
+):
+    files = replace(files, detectors=write_detectors(tmp_path))
+    table, scores, facts = order(files, tmp_path, detector={"head": "mask_rcnn", "steps": 40})
+    assert [*table.index[:2]] == ["fair", "poor"]
+    assert table["rank"].tolist()[:2] == [1, 2]
+    assert table.loc[["good", "gone"], "status"].tolist() == ["failed", "failed"]
+    reason = "carries no detector: gives no feature maps"
+    assert table.loc[["good", "gone"], "reason"].tolist() == [reason, "no weights"]
+    lost = scores.set_index("checkpoint").loc["good"]
+    assert (lost["status"], lost["reason"], pd.isna(lost["score"])) == ("failed", reason, True)
+    costs = table[["finetune_seconds", "finetune_memory_mb"]]
+    assert costs.loc["fair"].tolist() == [40 * 0.5, 3 * 24 + 7]
+    assert costs.loc[["good", "gone"]].isna().all(axis=None)
+    assert facts["head"] == "mask_rcnn"
+    assert facts["advice"]["take"] == "fair"
 
 
 @pytest.fixture
@@ -193,6 +227,12 @@ def test_networks_of_far_sizes_are_warned_of(files, tmp_path):
 def test_a_stage_keeps_its_best(files, tmp_path):
     drop_checkpoints(files.scores["2"], 0.5, tmp_path / "kept.json")
     assert json.loads((tmp_path / "kept.json").read_text()) == ["good", "fair"]
+
+
+def test_a_stage_keeps_none_that_carries_no_detector(files, tmp_path):
+    detectors = write_detectors(tmp_path)
+    drop_checkpoints(files.scores["2"], 0.5, tmp_path / "kept.json", detectors)
+    assert json.loads((tmp_path / "kept.json").read_text()) == ["fair", "poor"]
 
 
 def test_tuned_accuracies_stand_beside_the_order(tmp_path):

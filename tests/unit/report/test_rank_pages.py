@@ -22,7 +22,7 @@ from ckptrank.report.rank.frames import read_ranking
 from ckptrank.report.rank.overview import FEW_TASKS, FIRST_ROWS, render_rank_overview
 from ckptrank.report.rank.tables import render_decision_table, render_losses, render_rank_matrix
 from ckptrank.report.rank.task_page import forest, render_rank_page
-from ckptrank.text import roughly, short_count
+from ckptrank.text import megabytes, percent, roughly, short_count
 
 DOT = '<i class="ck-dot"'
 
@@ -214,6 +214,55 @@ def test_of_a_task_with_boxes_the_page_speaks_of_detectors(checked, tmp_path):
         assert words in of_classes
     for words in ("object", "detector", "classifier"):
         assert words not in of_classes
+
+
+@pytest.fixture
+def detected(checked):
+    """As ``checked``, of images with boxes for which detectors with masks are tuned."""
+    facts = {**checked.facts, "objects": 9000, "error": None, "head": "mask_rcnn", "warnings": []}
+    return replace(checked, facts=facts)
+
+
+def test_where_detectors_are_tuned_costs_and_what_they_reach_are_theirs(detected, tmp_path):
+    page = Text(page_of(detected, tmp_path)).text
+    best = answer(detected)["tuned"]
+    assert best["accuracy"] == "90.0 % mask AP"
+    for words in (
+        f"Of the first 3, fine-tuned as detectors to check, {best['name']} came out best with 90.0 % mask AP",
+        "the first 3 checkpoints as detectors, to check the order",
+        "One fine-tuning run of a detector on the first, at one learning rate, takes about",
+        "Fine-tuning times are estimates of a detector, by a few steps of it on this device",
+        "Tuning a detector",
+        "Detector's memory",
+        "Tuned mask AP",
+    ):
+        assert words in page, words
+    for words in ("classifier", "Tuned accuracy", "Memory to tune"):
+        assert words not in page, words
+    assert "Tuning a detector (seconds, estimated)" in render_rank_chart(detected)
+    assert "Fine-tuning (seconds, estimated)" not in render_rank_chart(detected)
+    untuned = with_ranked(detected, tuned_accuracy=np.nan)
+    assert "the cost from a few steps of a detector" in page_of(untuned, tmp_path)
+
+
+def test_the_terminal_has_what_a_detector_takes_and_reaches(detected, checked):
+    said = format_ranking(detected.ranked, detected.facts).splitlines()
+    header = next(line for line in said if line.startswith("rank"))
+    assert header.split("images/s")[1].split("  ")[1:] == [
+        *("detector's tuning", "detector's memory", "tuned mask AP", "licence")
+    ]
+    first = said[said.index(header) + 1]
+    row = detected.ranked.iloc[0]
+    for cell in (
+        roughly(row["finetune_seconds"]),
+        megabytes(row["finetune_memory_mb"]),
+        percent(row["tuned_accuracy"]),
+    ):
+        assert f"  {cell}" in first
+    of_classes = format_ranking(checked.ranked, {**checked.facts, "warnings": []})
+    assert "detector" not in of_classes
+    unknown = detected.ranked.assign(finetune_memory_mb=np.nan)
+    assert "detector's memory" not in format_ranking(unknown, detected.facts)
 
 
 def test_unknown_costs_are_left_out(ranking):

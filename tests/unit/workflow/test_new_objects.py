@@ -1,9 +1,11 @@
 """``ckptrank new`` on annotated images: a folder of Pascal VOC's layout, or a file in COCO's format."""
 
 from tests.support.annotations import write_coco, write_voc
+from tests.support.configs import DEFAULTS
 from tests.unit.workflow.test_command_new import read
 
 from ckptrank.cli import main
+from ckptrank.workflow.config import complete_config
 
 BOX = {"image_id": 0, "category_id": 7, "bbox": [2, 2, 10, 6]}
 
@@ -74,10 +76,46 @@ def test_candidates_are_those_that_a_detector_can_stand_on(tmp_path):
     assert not [name for name in chosen if name.startswith("vit")]
 
 
-def test_objects_of_one_class_make_no_task(tmp_path, capsys):
-    file = write_coco(tmp_path / "set/all.json", ["a.png", "b.png"], [BOX])
+def write_cats(folder, images, cats):
+    """A file of so many images of which the first ``cats`` have a cat, and none has anything else."""
+    boxes = [{**BOX, "image_id": image} for image in range(cats)]
+    return write_coco(folder / "set/all.json", [f"{n}.png" for n in range(images)], boxes)
+
+
+def test_objects_of_one_class_are_told_by_the_images_without_it(tmp_path, capsys):
+    file = make_new(tmp_path, write_cats(tmp_path, images=40, cats=30))
+    config, said = read(file), capsys.readouterr().out
+    assert config["rank"]["measures"] == ["linear_converged", "logme", "lfc"]
+    assert config["detection"]["views"] == ["images"]
+    assert "1 class; 24 training images with 'cat'; 32 train + 8 test images" in said
+    assert "fewer than 10 training images without 'cat': ranks will be unsure" in said
+    for target in ("rank", "detect"):
+        assert f"make {target} PRESET={file}" in said
+
+
+def test_where_every_image_has_the_one_class_there_is_a_config_for_detectors_alone(
+    tmp_path, capsys
+):
+    file = make_new(tmp_path, write_cats(tmp_path, images=10, cats=10))
+    text, said = file.read_text(), capsys.readouterr().out
+    config = complete_config(read(file), DEFAULTS, [file])
+    assert config["rank"]["measures"] == []
+    assert config["detection"]["tasks"] == ["all"]
+    assert config["detection"]["checkpoints"]
+    assert f"#   make detect PRESET={file}   fine-tunes" in text
+    reason = "every training image has 'cat', so that the labels of images tell no checkpoint"
+    for each in (text, said):
+        assert reason in each
+    assert f"make detect PRESET={file}" in said
+    for each in (text, said):
+        assert "make rank PRESET" not in each
+        assert "make report PRESET" not in each
+
+
+def test_annotations_without_any_object_make_no_task(tmp_path, capsys):
+    file = write_cats(tmp_path, images=4, cats=0)
     assert main(["new", str(tmp_path / "run"), "--images", str(file)]) == 1
-    assert "objects are of 'cat' alone; measures tell classes apart" in capsys.readouterr().err
+    assert "its images have no object that a class could be learnt from" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_said(tmp_path, capsys):
@@ -85,3 +123,14 @@ def test_what_is_wrong_is_said(tmp_path, capsys):
     (tmp_path / "set/a.png").unlink()
     assert main(["new", str(tmp_path / "run"), "--images", str(file)]) != 0
     assert "all.json: no image 'a.png' in" in capsys.readouterr().err
+
+
+def test_the_root_that_torchvision_keeps_voc_in_of_one_year_or_several(tmp_path, capsys):
+    images = {f"i{n}": [(("cat", "dog")[n % 2], 1, 1, 9, 9)] for n in range(24)}
+    write_voc(tmp_path / "data/VOCdevkit/VOC2007", {"trainval": images})
+    task = read(make_new(tmp_path, tmp_path / "data"))["tasks"]["data"]
+    assert (task["path"], task["train"]) == (str(tmp_path / "data"), "trainval")
+    write_voc(tmp_path / "data/VOCdevkit/VOC2012", {"trainval": images})
+    assert main(["new", str(tmp_path / "other"), "--images", str(tmp_path / "data")]) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "(VOCdevkit/VOC2007, VOCdevkit/VOC2012); give the path of one" in said

@@ -39,7 +39,7 @@ def check_labels(
     """Return ``labels`` as int64 (N,) in 0..C-1, or as bool (N, C) where ``multi_label`` allows a matrix.
 
     ``classes`` is the number of classes when it is known from elsewhere (a training set); without it
-    it is the largest label plus one and at least two of the classes must have samples.
+    it is the largest label plus one and at least two of the classes must have samples; a matrix must have a 0.
     """
     array = np.asarray(labels)
     if array.ndim == 2 and multi_label:
@@ -76,6 +76,8 @@ def _check_label_matrix(
         )
     if not np.isin(array, (0, 1)).all():
         raise ValueError(f"{name}: a multi-label matrix holds only 0 and 1")
+    if classes is None and array.all():
+        raise ValueError(f"{name}: every sample has every class, there is nothing to tell apart")
     return array.astype(bool)
 
 

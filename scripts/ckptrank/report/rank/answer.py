@@ -56,9 +56,9 @@ def answer(ranking: Ranking) -> dict:
         "ties": ties,
         "ties_text": list_some(ties),
         **counts,
-        "tuned": _best_tuned(ranked, names),
+        "tuned": _best_tuned(ranked, names, ranking.metric),
         "agreement": _agreement(ranking, first["checkpoint"]),
-        "cards": _cards(candidates, names, advice),
+        "cards": _cards(candidates, names, advice, ranking.metric),
         "tuning": _tuning(candidates["finetune_seconds"], first["finetune_seconds"]),
     }
 
@@ -84,13 +84,16 @@ def _agreement(ranking: Ranking, checkpoint: str) -> str:
     return text
 
 
-def _best_tuned(ranked: pd.DataFrame, names: dict[str, str]) -> dict | str:
-    """Return the best of those that the run fine-tuned to check its order; empty without any."""
+def _best_tuned(ranked: pd.DataFrame, names: dict[str, str], metric: str) -> dict | str:
+    """Return the best of those that the run fine-tuned to check its order; empty without any.
+
+    ``metric``: what a detector reaches, empty of an accuracy.
+    """
     tuned = ranked[ranked["tuned_accuracy"].notna()]
     if tuned.empty:
         return ""
     best = tuned.loc[tuned["tuned_accuracy"].idxmax()]
-    said = percent(best["tuned_accuracy"])
+    said = f"{percent(best['tuned_accuracy'])} {metric}".strip()
     if is_number(best["tuned_low"]):
         said += f" (95\xa0% interval {percent(best['tuned_low'])} to {percent(best['tuned_high'])})"
     return {"count": len(tuned), "name": names[best["checkpoint"]], "accuracy": said}
@@ -106,7 +109,9 @@ def _tuning(candidates: pd.Series, first: float) -> str:
     return text
 
 
-def _cards(candidates: pd.DataFrame, names: dict[str, str], advice: Mapping) -> list[dict]:
+def _cards(
+    candidates: pd.DataFrame, names: dict[str, str], advice: Mapping, metric: str
+) -> list[dict]:
     """Return a card for what is to be taken, the first, and each candidate that something speaks for."""
     reasons: dict[str, list[str]] = {advice["take"]: ["first choice"]}
     best_of_tied: dict[str, list[str]] = {}
@@ -126,7 +131,7 @@ def _cards(candidates: pd.DataFrame, names: dict[str, str], advice: Mapping) -> 
             "why": _capitalised(listed(words)),
             "rank": f"{rows.loc[name, 'rank']:.0f}",
             "span": span(rows.loc[name, "rank_low"], rows.loc[name, "rank_high"]),
-            "facts": card_facts(rows.loc[name]),
+            "facts": card_facts(rows.loc[name], metric),
         }
         for name, words in reasons.items()
     ]
@@ -136,11 +141,15 @@ def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def card_facts(row: pd.Series) -> list[tuple[str, str]]:
-    """Return what is known of a checkpoint's cost, in words; what is unknown is left out."""
+def card_facts(row: pd.Series, metric: str) -> list[tuple[str, str]]:
+    """Return what is known of a checkpoint's cost, in words; what is unknown is left out.
+
+    ``metric``: what a detector is judged by where fine-tuning is of one, else empty.
+    """
+    tuning = "Tuning a detector" if metric else "Fine-tuning"
     shown: Iterable[tuple[str, str, Callable[[float], str]]] = (
-        ("Tuned accuracy", "tuned_accuracy", percent),
-        ("Fine-tuning", "finetune_seconds", lambda value: f"about {roughly(value)}"),
+        (f"Tuned {metric or 'accuracy'}", "tuned_accuracy", percent),
+        (tuning, "finetune_seconds", lambda value: f"about {roughly(value)}"),
         ("Parameters", "parameters", short_count),
         ("GFLOPs per image", "forward_gflops", significant),
         ("Images per second", "images_per_second", significant),

@@ -20,6 +20,7 @@ _COSTS = {
     "forward_gflops": "GFLOPs per image",
     "images_per_second": "Images per second",
 }
+_DETECTOR = {"finetune_seconds": "Tuning a detector (seconds, estimated)"}
 
 
 def _write(value: str) -> str:
@@ -30,8 +31,9 @@ def _write(value: str) -> str:
 def render_rank_chart(ranking: Ranking, *, made_from: str = "") -> str:
     """Return a page: rank with its interval against a cost, with a menu for the cost."""
     ranked, names = ranking.ranked, ranking.names()
+    titles = {**_COSTS, **(_DETECTOR if ranking.metric else {})}
     costs = {
-        key: title for key, title in _COSTS.items() if ranked[key].notna().any() or ranked.empty
+        key: title for key, title in titles.items() if ranked[key].notna().any() or ranked.empty
     }
     if not costs:
         raise ValueError("ranking: no checkpoint has parameters, GFLOPs, images/s or a time")

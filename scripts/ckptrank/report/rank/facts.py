@@ -49,6 +49,6 @@ def _intervals(facts: Mapping) -> str:
 def _tuned(ranking: Ranking) -> str:
     tuned = int(ranking.ranked["tuned_accuracy"].notna().sum())
     if not tuned:
-        return "nothing: the ranking is from one forward pass of each checkpoint"
-    means = " as classifiers of whole images" if ranking.has_boxes else ""
-    return f"the first {counted(tuned, 'checkpoint')}{means}, to check the order"
+        nothing = "nothing: the ranking is from one forward pass of each checkpoint"
+        return f"{nothing}, the cost from a few steps of a detector" if ranking.metric else nothing
+    return f"the first {counted(tuned, 'checkpoint')}{ranking.tuned_as}, to check the order"

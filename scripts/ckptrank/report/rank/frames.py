@@ -8,6 +8,7 @@ import pandas as pd
 from ckptrank.evaluation.columns import RANK
 from ckptrank.evaluation.tables import read_table
 from ckptrank.files.atomic import read_json
+from ckptrank.rank.words import name_metric
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Ranking:
     """One task's ranking.
 
     ``ranked``: the checkpoints with a rank, first one first. ``failed``: the others. ``scores``: a
-    row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``objects``, ``train_samples``,
+    row per measure and checkpoint. ``facts``: ``task``, ``title``, ``classes``, ``objects``, ``head``, ``train_samples``,
     ``test_samples``, ``protocol``, ``measures``, ``resamples``, ``device``, ``warnings``, ``advice``, ``error``.
     ``why``: what sets the first apart from the second, see :mod:`ckptrank.features.why`.
     """
@@ -34,6 +35,18 @@ class Ranking:
     def has_boxes(self) -> bool:
         """Whether the images come with boxes, so that a detector is what may be fine-tuned."""
         return self.facts["objects"] is not None
+
+    @property
+    def metric(self) -> str:
+        """What a detector is judged by where fine-tuning is of one, else empty."""
+        return name_metric(self.facts)
+
+    @property
+    def tuned_as(self) -> str:
+        """As what checkpoints are fine-tuned, where it has to be said: with a space before it, else empty."""
+        if self.metric:
+            return " as detectors"
+        return " as classifiers of whole images" if self.has_boxes else ""
 
     @property
     def has_gaps(self) -> bool:

@@ -14,6 +14,7 @@ from ckptrank.text import (
     duration,
     is_number,
     listed,
+    megabytes,
     one_decimal,
     percent,
     roughly,
@@ -23,10 +24,6 @@ from ckptrank.text import (
 
 _RANK_HELP = "Place by the consensus of the measures; 95 % interval over half-samples"
 _GAP_HELP = "Points of accuracy that it is expected to reach less than the first, 95 % interval"
-
-
-def _megabytes(value: float) -> str:
-    return f"{significant(value / 1000)} GB" if value >= 1000 else f"{significant(value)} MB"
 
 
 def _points(fraction: float) -> str:
@@ -54,9 +51,13 @@ def render_decision_table(ranking: Ranking) -> Table:
     gap = Column("gap", "Behind the first", show=_points, show_extra=_points, help=_GAP_HELP)
     if ranking.has_gaps:
         columns.append(gap)
+    metric = ranking.metric
+    tuning, memory, of_what = "Fine-tuning", "Memory to tune", "fine-tuning"
+    if metric:
+        tuning, memory, of_what = "Tuning a detector", "Detector's memory", "tuning a detector"
     costs = [
-        Column("tuned_accuracy", "Tuned accuracy", show=percent, show_extra=percent, contest="cost"),
-        _cost("finetune_seconds", "Fine-tuning", roughly, "One run at one learning rate on this device, estimated"),
+        Column("tuned_accuracy", f"Tuned {metric or 'accuracy'}", show=percent, show_extra=percent, contest="cost"),
+        _cost("finetune_seconds", tuning, roughly, "One run at one learning rate on this device, estimated"),
         _cost("parameters", "Parameters", short_count),
         _cost("forward_gflops", "GFLOPs", significant, "Operations of one forward pass, in 10^9, two per multiply-add: timm's tables have half"),
         Column("images_per_second", "Images/s", show=significant, contest="cost",
@@ -64,12 +65,17 @@ def render_decision_table(ranking: Ranking) -> Table:
     ]  # fmt: skip
     costs += [
         _cost("latency_seconds", "Latency", duration, "Forward pass of one image on this device"),
-        _cost("finetune_memory_mb", "Memory to tune", _megabytes,
-              "For fine-tuning: weights, gradients, momentum and what a batch keeps; estimated"),
-        _cost("inference_memory_mb", "Memory to run", _megabytes, "For one image; estimated"),
-        _cost("file_mb", "File", _megabytes, "Its stored weights"),
+        _cost("finetune_memory_mb", memory, megabytes,
+              f"For {of_what}: weights, gradients, momentum and what a batch keeps; estimated"),
+        _cost("inference_memory_mb", "Memory to run", megabytes, "For one image; estimated"),
+        _cost("file_mb", "File", megabytes, "Its stored weights"),
     ]  # fmt: skip
-    timed = ranking.ranked["finetune_seconds"].notna().any()
+    estimated = ""
+    if ranking.ranked["finetune_seconds"].notna().any():
+        of_detector = " of a detector, by a few steps of it on this device"
+        estimated = (
+            f" Fine-tuning times are estimates{of_detector if metric else ' for this device'}."
+        )
     costs.append(_cost("input_size", "Pixels", whole, "Side of the square image that it takes"))
     costs = [column for column in costs if ranking.ranked[column.key].notna().any()]
     about = [
@@ -99,8 +105,7 @@ def render_decision_table(ranking: Ranking) -> Table:
         caption=(
             "Brackets hold 95 % intervals, as told below under how this was measured. Among "
             "the checkpoints that cannot be told apart from the first, the best of each cost is in "
-            "bold, the second best underlined."
-            + (" Fine-tuning times are estimates for this device." if timed else "")
+            f"bold, the second best underlined.{estimated}"
         ),
     )
     return mark_best(table)

@@ -64,6 +64,8 @@ def render_rank_page(
         about=task_facts(ranking.facts),
         warnings=ranking.facts["warnings"],
         boxes=ranking.has_boxes,
+        detector=bool(ranking.metric),
+        tuned_as=ranking.tuned_as,
         by_gap=ranking.has_gaps,
         forest=(rows[:FIRST_ROWS], rows[FIRST_ROWS:]),
         figures=_downloads(Path(path_svg), Path(path_pdf)),
