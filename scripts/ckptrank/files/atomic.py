@@ -1,13 +1,15 @@
 """Files that are either complete or absent: written under a temporary name, then renamed."""
 
 import fcntl
+import glob
 import hashlib
 import json
 import mmap
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,23 +17,62 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+PART, LOCK = ".part", ".lock"
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    """Yield an empty file to write to; put it in the place of ``path`` on success, remove it on failure.
+
+    It has the name of ``path`` and lies in a hidden folder beside it. What killed writers of the same path left
+    is removed first.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary.chmod(0o666 & ~umask)
+    remove_leftovers(path)
+    folder = Path(tempfile.mkdtemp(PART, f".{path.name}.", path.parent))
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _mark_as_alive(folder):
+            temporary = folder / path.name
+            temporary.touch()
+            yield temporary
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def discard(path: str | Path) -> None:
+    """Remove a file that may not be there, and what killed writers of it left."""
+    path = Path(path)
+    path.unlink(missing_ok=True)
+    remove_leftovers(path)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of ``path`` left that were killed without time to tidy up; those at work keep theirs."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*{PART}"):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _mark_as_alive(folder: Path) -> Iterator[None]:
+    """Hold a lock in a folder, which the system drops when the process dies. It gets its name once it is held."""
+    unnamed = folder / f"{LOCK}.new"
+    with open(unnamed, "w") as file:
+        with suppress(OSError):  # a file system without locks, on which leftovers stay
+            fcntl.flock(file, fcntl.LOCK_EX)
+            unnamed.rename(folder / LOCK)
+        yield
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        with open(folder / LOCK, "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # held, or not there
+        return False
+    return True
 
 
 @contextmanager

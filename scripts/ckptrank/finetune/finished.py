@@ -5,7 +5,7 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ckptrank.files.atomic import read_json, write_json
+from ckptrank.files.atomic import discard, read_json, write_json
 
 logger = logging.getLogger("ckptrank")
 
@@ -58,7 +58,7 @@ class FinishedRuns:
 
     def forget(self) -> None:
         """Remove the file: the job has written its output."""
-        self.path.unlink(missing_ok=True)
+        discard(self.path)
 
     def _read(self) -> dict[str, dict]:
         try:

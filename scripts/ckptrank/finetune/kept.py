@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ckptrank.files.atomic import atomic_path
+from ckptrank.files.atomic import atomic_path, discard
 
 if TYPE_CHECKING:
     from ckptrank.finetune.train import Classifier
@@ -67,7 +67,7 @@ class BestWeights:
         _save(self.path, {}, {"reason": reason})
 
     def forget(self) -> None:
-        self.held.unlink(missing_ok=True)
+        discard(self.held)
 
     def _find(self, facts: dict) -> dict | None:
         """Return what the hidden file says, if it is of the runs of these facts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ckptrank.files.atomic import atomic_path
+from ckptrank.files.atomic import atomic_path, discard
 from ckptrank.finetune.step import TrainingStep
 
 logger = logging.getLogger("ckptrank")
@@ -65,7 +65,7 @@ class RunState:
     def forget(self) -> None:
         """Remove the file: the run is finished."""
         if self.path is not None:
-            self.path.unlink(missing_ok=True)
+            discard(self.path)
 
     def _describe(self) -> dict:
         device = self.training.precision.device

@@ -16,11 +16,13 @@ from tests.support.checkpoints import prepare
 from tests.support.networks import make_images, make_network
 from torch import nn
 
-from ckptrank.files.atomic import read_json, write_json
+from ckptrank.files.atomic import LOCK, PART, read_json, write_json
 from ckptrank.finetune import kept
 from ckptrank.finetune import sweep as module
+from ckptrank.finetune.finished import FinishedRuns
 from ckptrank.finetune.ground_truth import write_ground_truth, write_whole_sweep
-from ckptrank.finetune.kept import OUTPUT, name_head
+from ckptrank.finetune.kept import OUTPUT, BestWeights, name_head
+from ckptrank.finetune.resume import RunState
 from ckptrank.finetune.sweep import Loaded, Pair, Runner, write_sweep
 from ckptrank.jobs.attempts import is_transient
 from ckptrank.jobs.log import tell_full_disk
@@ -268,6 +270,23 @@ def test_the_systems_refusal_to_write_is_one_of_the_system(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.errno == errno.EFBIG
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "keeper"),
+    [
+        ("net.pt", lambda path: RunState(None, path, "")),
+        ("net.json", FinishedRuns),
+        (".net.best.safetensors", lambda path: BestWeights(path.with_name("net.safetensors"))),
+    ],
+)
+def test_what_a_kill_in_the_middle_of_a_save_left_goes_when_the_job_is_done(tmp_path, name, keeper):
+    folder = tmp_path / f".{name}.12345678{PART}"
+    folder.mkdir()
+    for file in (LOCK, name):
+        (folder / file).touch()
+    keeper(tmp_path / name).forget()
     assert not list(tmp_path.iterdir())
 
 
