@@ -6,7 +6,7 @@ The images lie on disk as every job reads them (decoded, resized, mapped) and th
 Both are timed in turn, on the same network, batch size and precision; the forward pass gets one random
 batch that is already normalised and on the device. Each ratio is of two neighbouring runs; `cpu_ratio`
 compares processor time, reading included, and is the steadier one on a busy machine. Random weights.
-The table goes to benchmarks/results/extraction.csv.
+The table goes to benchmarks/results/extraction.csv; `machine` and `commit` are empty in rows older than these columns.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from machine import append_row
+from machine import append_row, describe_commit, describe_machine
 
 from ckptrank.checkpoints import timm as timm_source
 from ckptrank.checkpoints import torchvision as torchvision_source
@@ -152,6 +152,8 @@ def main() -> None:
         "ratio": round(statistics.median(ratios), 3),
         "least_ratio": round(min(ratios), 3),
         "cpu_ratio": round(statistics.median(cpu_ratios), 3),
+        "machine": describe_machine("torch"),
+        "commit": describe_commit(),
     }
     append_row(RESULTS, row)
 

@@ -14,7 +14,8 @@ wall before its first timed step, less such steps.
 
 Each runs `repeats` times after a warm-up, the plain one first. A ratio is the median of those of runs: above 1, ours
 is faster. `cpu_ratio`s compare processor seconds, which other work on the machine disturbs less; on a GPU
-they say how much of the host ours takes. The table goes to benchmarks/results/finetune.csv.
+they say how much of the host ours takes. The table goes to benchmarks/results/finetune.csv; `machine` and
+`commit` are empty in rows older than these columns.
 """
 
 import argparse
@@ -30,7 +31,7 @@ import numpy as np
 import torch
 from extraction import RESULTS as EXTRACTION_RESULTS
 from extraction import make_images, make_network
-from machine import append_row
+from machine import append_row, describe_commit, describe_machine
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
@@ -222,6 +223,8 @@ def main() -> None:
         "compiled_images_per_second": "",
         "compiled_to_ours": "",
         "compile_seconds": "",
+        "machine": describe_machine("torch"),
+        "commit": describe_commit(),
     }
     if given.compile:
         pairs = zip(seconds["ours"], seconds["compiled"], strict=True)

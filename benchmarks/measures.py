@@ -285,13 +285,15 @@ def key_of(name: str, samples: int, dimensions: int, classes: int) -> tuple[int,
 
 
 def expect(column: str, samples: int, growth: int, smaller: list[dict]) -> float:
-    """Return the seconds to expect from what fewer samples took, or took until they were stopped."""
-    expected = 0.0
-    for row in smaller:
+    """Return the seconds to expect from what the most of fewer samples took, or took until they were stopped.
+
+    Of few samples most of the time is not what grows with their number: a thousand would promise too much.
+    """
+    for row in sorted(smaller, key=lambda row: int(row["samples"]), reverse=True):
         stopped = re.fullmatch(STOPPED[column] + r" (\d+) s", row.get("note", ""))
-        seconds = float(stopped[1] if stopped else row.get(column) or 0)
-        expected = max(expected, seconds * (samples / int(row["samples"])) ** growth)
-    return expected
+        if seconds := float(stopped[1] if stopped else row.get(column) or 0):
+            return seconds * (samples / int(row["samples"])) ** growth
+    return 0.0
 
 
 def compare(entry: Entry, data: Data, classes: int, smaller: list[dict], limit: int) -> dict:
