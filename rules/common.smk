@@ -1,5 +1,6 @@
 # The config of the run and what is worked out from it. Every decision is made in ckptrank.workflow, where
 # it is tested; the rules say what is made from what.
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ckptrank.workflow.accounting import use_what_answers
 from ckptrank.workflow.config import ConfigError, complete_config
 from ckptrank.workflow.detection_plan import DetectionPlan
 from ckptrank.workflow.digest import digest_code, digest_data
+from ckptrank.workflow.job_counts import count_jobs
 from ckptrank.workflow.local_files import (
     find_files,
     find_known_by_hash,
@@ -78,6 +80,16 @@ wildcard_constraints:
     detector_rates=constrain(detection.sweep),
     samples=constrain(rank.stages),
     recipe=constrain(config["recipes"]),
+
+
+def tell_of_accounting():
+    """Say where a cluster keeps none; stop where the ends of its jobs could not be known."""
+    try:
+        told = use_what_answers(workflow.executor_settings)
+    except ConfigError as error:
+        raise WorkflowError(str(error)) from None
+    if told:
+        print(told, file=sys.stderr)
 
 
 def get_local_files(definition, facts):

@@ -17,8 +17,9 @@ rule estimate:
         mem_mb=500,
         runtime=runtime(10),
     params:
-        plans={
+        plans=lambda wildcards: {
             title: each.estimate_of(on_gpu=USES_GPU, local=workflow.local_exec)
+            | vars(count_jobs(each, on_gpu=USES_GPU))
             for title, each in estimated.items()
         },
     script:

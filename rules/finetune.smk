@@ -90,13 +90,19 @@ else:
             **plan.kept_weights,
         log:
             "<logs>/finetune/repeats/{task}/{checkpoint}.log",
+        group:
+            None if plan.trains_best else "report"
         conda:
             "../envs/torch.yaml"
         resources:
-            gpu=resources.gpus(),
-            gpu_model=resources.gpu_model(),
-            mem_mb=resources.torch_memory(),
-            runtime=resources.sweep_runtime(plan.repeated_steps),
+            gpu=resources.gpus(plan.trains_best),
+            gpu_model=resources.gpu_model(plan.trains_best),
+            mem_mb=resources.torch_memory() if plan.trains_best else memory(1000, 0),
+            runtime=(
+                resources.sweep_runtime(plan.repeated_steps)
+                if plan.trains_best
+                else runtime(2)
+            ),
         params:
             checkpoint=lambda wildcards: wildcards.checkpoint,
             task=lambda wildcards: wildcards.task,

@@ -52,9 +52,9 @@ class Plan:
     ``tasks``, ``checkpoints``: definitions by name, all of which are tuned; ``ranked``: names of those that are scored.
     ``sweep``: how they are tuned, for ``steps`` or for ``epochs``. ``measures``: (method, measures made of it, epochs of
     tuning that it comes to or 0). ``pretraining``: the runs that make built-in checkpoints. ``gpu``: whether networks
-    run on one; ``local``: whether jobs run on this machine. ``fitted``: for how many pairs images are decoded.
-    ``groups``: of how many pages are drawn. ``tasks_per_job``: of a checkpoint. ``detectors``: task -> what is tuned on it in
-    place of a classifier, as ``ckptrank.detection.train.Head`` has it. ``views``: what is scored then.
+    run on one; ``local``: whether jobs run on this machine. ``groups``: of how many pages are drawn. ``detectors``: task ->
+    what is tuned on it in place of a classifier, as ``ckptrank.detection.train.Head`` has it. ``views``: what is scored
+    then. ``jobs``, ``processes``: as :class:`ckptrank.workflow.job_counts.JobCounts` has them.
     """
 
     tasks: dict[str, dict]
@@ -65,11 +65,11 @@ class Plan:
     pretraining: dict[str, dict]
     gpu: bool
     local: bool = False
-    fitted: int = 0
     groups: int = 1
-    tasks_per_job: int = 1
     detectors: dict[str, dict] = field(default_factory=dict)
     views: list[str] = field(default_factory=lambda: ["images"])
+    jobs: dict[str, int] = field(default_factory=dict)
+    processes: int = 0
 
 
 @dataclass
@@ -147,13 +147,11 @@ def estimate(plan: Plan, root: str | Path = ".", pace: float | None = None) -> E
     )
     _count_networks(plan, networks, tasks, work, tuner, machine, found)
     _count_measures(plan, networks, tasks, per_sample, assumed, found)
-    _count_jobs(plan, found)
+    found.jobs |= plan.jobs
     _add(found.cpu_seconds, "tables and report", plan.groups * PAGES_SECONDS / pace)
     start = FORK_SECONDS if plan.local and not plan.gpu else START_SECONDS
     starting = (
-        _count_processes(plan) * start / pace
-        if plan.local
-        else sum(found.jobs.values()) * JOB_SECONDS
+        plan.processes * start / pace if plan.local else sum(found.jobs.values()) * JOB_SECONDS
     )
     _add(found.cpu_seconds, "starting jobs", starting)
     _add(found.disk_gb, "weights", sum(network.megabytes for network in networks.values()) / 1e3)
@@ -238,7 +236,7 @@ def _count_networks(
                 _add(found.disk_gb, "features", objects * 4 * network.dimension / GIGABYTE)
             for _, _, epochs in plan.measures:
                 steps = epochs * math.ceil(task.train / batch)
-                tuning = machine.train(steps, batch, tuned)
+                tuning = tuner.train(steps, batch, tuned)
                 _add(seconds, "measures that tune or differentiate", tuning)
 
 
@@ -270,52 +268,6 @@ def _count_measures(
 def _count_samples(task: Task, view: str) -> float:
     """Return the training samples of a view of a task."""
     return task.train if view == "images" else task.train_objects
-
-
-def _count_jobs(plan: Plan, found: Estimate) -> None:
-    """Add the jobs of a cluster."""
-    ranked, tuned = _count_pairs(plan)
-    found.jobs["tasks and checkpoints"] = len(plan.tasks) + len(plan.checkpoints)
-    if plan.fitted and (plan.gpu or not plan.detectors):
-        found.jobs["decoding images"] = plan.fitted
-    if plan.detectors:
-        found.jobs["extraction"] = ranked * (len(plan.views) if plan.gpu else 1)
-        found.jobs["measures of features"] = len(plan.tasks)
-        found.jobs["fine-tuning"] = tuned * (_count_parts(plan) + bool(plan.sweep["repeats"]))
-    else:
-        parts = _count_parts(plan)
-        found.jobs["extraction and measures of features"] = ranked * (2 if plan.gpu else 1)
-        found.jobs["measures that tune or differentiate"] = ranked * sum(
-            1 for _, _, epochs in plan.measures if epochs
-        )
-        found.jobs["fine-tuning"] = tuned * (1 if parts == 1 else parts + 1)
-    found.jobs["tables and report"] = 1
-
-
-def _count_processes(plan: Plan) -> int:
-    """Return how many jobs this machine starts: one for each method of a pair, where a cluster groups them."""
-    ranked, tuned = _count_pairs(plan)
-    prepared = len(plan.tasks) + len(plan.checkpoints) + len(plan.pretraining) + plan.fitted
-    if plan.detectors:
-        tuning = tuned * (_count_parts(plan) + 1)
-        return prepared + tuning + ranked * len(plan.views) + _count_scoring(plan)
-    return prepared + tuned + ranked * (len(plan.measures) + 1)
-
-
-def _count_parts(plan: Plan) -> int:
-    """Return the jobs of a pair's sweep."""
-    return 1 if "epochs" in plan.sweep else len(list_sweep_jobs(plan.sweep))
-
-
-def _count_scoring(plan: Plan) -> int:
-    """Return the jobs that score all detectors' checkpoints on a task by a method."""
-    return len(plan.views) * len(plan.measures) * len(plan.tasks)
-
-
-def _count_pairs(plan: Plan) -> tuple[int, int]:
-    """Return the jobs that take all ranked checkpoints over the tasks, and all that are tuned."""
-    batches = math.ceil(len(plan.tasks) / plan.tasks_per_job)
-    return len(plan.ranked) * batches, len(plan.checkpoints) * batches
 
 
 def estimate_ranking(

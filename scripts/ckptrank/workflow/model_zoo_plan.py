@@ -205,11 +205,8 @@ class ModelZooPlan:
         ]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
-        """Return the fields of ``ckptrank.workflow.estimate.Plan``, of the scores with the first cap."""
+        """Return the fields of ``ckptrank.workflow.estimate.Plan`` but for its jobs, of the scores with the first cap."""
         config = self.plan.config
-        runs = {
-            config["checkpoints"][name].get("run") for name in [*self.tuned, *self.entry["shown"]]
-        }
         sweep = config["finetune"] if self.entry["recipe"] is None else self.settings
         return {
             "tasks": {name: config["tasks"][name] for name in self.task_names},
@@ -217,11 +214,10 @@ class ModelZooPlan:
             "ranked": self.experts,
             "sweep": sweep,
             "measures": costs_of_methods(self.jobs(self.main_cap)),
-            "pretraining": {run: config["pretraining"][run] for run in sorted(runs - {None})},
+            "pretraining": self.plan.runs_of([*self.tuned, *self.entry["shown"]]),
             "gpu": on_gpu,
             "local": local,
             "groups": len(self.pools),
-            "tasks_per_job": self.entry["tasks_per_job"],
         }
 
     # Tables and pages

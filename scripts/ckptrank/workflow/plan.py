@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 
 from ckptrank.measures.registry import METHODS
 from ckptrank.text import inert
@@ -192,6 +191,11 @@ class Plan:
         return (entry["repeats"] + again) * max(entry["steps"])
 
     @property
+    def trains_best(self) -> bool:
+        """Whether the job that selects a best setting trains something."""
+        return self.repeated_steps > 0
+
+    @property
     def kept_weights(self) -> dict[str, str]:
         """What the job that selects a best setting leaves beside the ground truth."""
         return {"weights": paths.TUNED_WEIGHTS} if self.config["finetune"]["keep_weights"] else {}
@@ -243,6 +247,19 @@ class Plan:
     def runs(self, key: str) -> list[str]:
         """Return the pre-training runs that have a ``key``: `data` (one domain) or `sharing` (several)."""
         return [name for name, run in self.config["pretraining"].items() if key in run]
+
+    def runs_of(self, checkpoints: Iterable[str]) -> dict[str, dict]:
+        """Return name -> definition of the pre-training runs that make some checkpoints, those that they start from
+        included."""
+        defined, needed = self.config["pretraining"], set()
+        definitions = [self.config["checkpoints"][name] for name in checkpoints]
+        waiting = [each["run"] for each in definitions if each["source"] == "builtin"]
+        while waiting:
+            run = waiting.pop()
+            if run is not None and run not in needed:
+                needed.add(run)
+                waiting.append(defined[run].get("start"))
+        return {name: run for name, run in defined.items() if name in needed}
 
     def source_module(self, checkpoint: str) -> str:
         """Return the module of the library that knows a checkpoint's source."""
@@ -384,20 +401,17 @@ class Plan:
         ]
 
     def estimate_of(self, *, on_gpu: bool, local: bool) -> dict:
-        """Return the fields of ``ckptrank.workflow.estimate.Plan``; ``local``: jobs run on this machine."""
-        pretraining = self.config["pretraining"]
-        runs = {self.config["checkpoints"][name].get("run") for name in self.tuned}
+        """Return the fields of ``ckptrank.workflow.estimate.Plan`` but for its jobs; ``local``: they run on this machine."""
         return {
             "tasks": {name: self.config["tasks"][name] for name in self.tasks},
             "checkpoints": {name: self.config["checkpoints"][name] for name in self.tuned},
             "ranked": self.ranked(),
             "sweep": self.config["finetune"],
             "measures": costs_of_methods(self.score_jobs),
-            "pretraining": {run: pretraining[run] for run in pretraining if run in runs},
+            "pretraining": self.runs_of(self.tuned),
             "gpu": on_gpu,
             "local": local,
             "groups": len(self.groups),
-            "fitted": len(self.images(product(self.tasks, self.tuned))),
         }
 
     # Tables and pages

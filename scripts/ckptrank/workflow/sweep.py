@@ -33,13 +33,21 @@ def list_sweep_jobs(finetune: Mapping) -> dict[str, SweepJob]:
     With a constant rate a run gives the accuracy at all budgets. With a rate that decays, a run belongs
     to one budget, and each budget has jobs of its own: it is lost alone, and added alone.
     """
-    rates, size = finetune["learning_rates"], finetune["learning_rates_per_job"]
-    parts = [rates[start : start + size] for start in range(0, len(rates), size)]
-    named = {"_".join(map(str, part)): part for part in parts}
+    budgets = finetune["steps"]
     if finetune["schedule"] == CONSTANT:
-        return {name: SweepJob(part, finetune["steps"]) for name, part in named.items()}
+        parts = _share_out(finetune, max(budgets))
+        return {name: SweepJob(part, budgets) for name, part in parts.items()}
     return {
         f"{name}-{steps}": SweepJob(part, [steps])
-        for steps in finetune["steps"]
-        for name, part in named.items()
+        for steps in budgets
+        for name, part in _share_out(finetune, steps).items()
     }
+
+
+def _share_out(finetune: Mapping, steps: int) -> dict[str, list[float]]:
+    """Return name -> learning rates of each job whose runs train so many steps."""
+    rates, size = finetune["learning_rates"], finetune["learning_rates_per_job"]
+    if finetune["steps_per_job"] is not None:
+        size = max(1, min(size, finetune["steps_per_job"] // steps))
+    parts = [rates[start : start + size] for start in range(0, len(rates), size)]
+    return {"_".join(map(str, part)): part for part in parts}

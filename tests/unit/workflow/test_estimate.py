@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -24,6 +23,7 @@ from ckptrank.workflow.known_sizes import BUILTIN_TASKS, USUAL_BUILTIN_GFLOPS
 SWEEP = {
     "learning_rates": [0.01, 0.1],
     "learning_rates_per_job": 1,
+    "steps_per_job": None,
     "steps": [100, 50],
     "schedule": "constant",
     "batch_size": 10,
@@ -40,6 +40,8 @@ def make_plan(**changes):
         "measures": [("lfc", 1, 0), ("nleep", 2, 0), ("early_stopped_finetune", 2, 6)],
         "pretraining": {},
         "gpu": True,
+        "jobs": {"extraction": 2, "fine-tuning": 3},
+        "processes": 7,
     }
     return Plan(**plan | changes)
 
@@ -55,8 +57,8 @@ def test_the_arithmetic_of_one_pair_by_hand(tmp_path):
     assert found.gpu_seconds["measures that tune or differentiate"] == pytest.approx(trained)
     assert found.cpu_seconds["measures of features"] == pytest.approx(2040 * 3 * 3e-4)
     assert found.disk_gb["features"] == pytest.approx((2040 + 6149) * 3048 * 4 / 1e9)
-    assert sum(found.jobs.values()) == 2 + 2 + 1 + 3 + 1
-    assert found.cpu_seconds["starting jobs"] == 9 * JOB_SECONDS
+    assert found.jobs == {"extraction": 2, "fine-tuning": 3}
+    assert found.cpu_seconds["starting jobs"] == 5 * JOB_SECONDS
 
 
 def test_with_decays_every_budget_is_a_run_of_its_own(tmp_path):
@@ -64,35 +66,32 @@ def test_with_decays_every_budget_is_a_run_of_its_own(tmp_path):
     images = 2 * ((50 + 100) * 10 * 3 + 2 * 6149) + (100 * 10 * 3 + 6149)
     tuning = images * 8.2e9 / GPU_SPEED + 400 * STEP_SECONDS
     assert found.gpu_seconds["fine-tuning"] == pytest.approx(tuning)
-    assert found.jobs["fine-tuning"] == 2 * 2 + 1
 
 
-def test_a_recipe_of_epochs_is_a_run_per_rate_and_its_tasks_share_jobs(tmp_path):
+def test_a_recipe_of_epochs_is_a_run_per_rate(tmp_path):
     recipe = {"learning_rates": [0.1, 0.2], "epochs": 3, "batch_size": 64}
     tasks = {
         "few": {"source": "builtin", "name": "digits", "test": 50, "shots": 5},
         "all": {"source": "builtin", "name": "digits", "train": 200, "test": 50},
     }
-    found = estimate(make_plan(sweep=recipe, tasks=tasks, tasks_per_job=2), tmp_path)
+    found = estimate(make_plan(sweep=recipe, tasks=tasks), tmp_path)
     steps = 2 * 3 * (1 + 4)  # of 50 images and of 200
     images = steps * 64 * 3 + 2 * 2 * 50
     tuning = images * 8.2e9 / GPU_SPEED + steps * STEP_SECONDS
     assert found.gpu_seconds["fine-tuning"] == pytest.approx(tuning)
-    assert found.jobs["fine-tuning"] == 1
 
 
 @pytest.mark.parametrize(("gpu", "start"), [(False, FORK_SECONDS), (True, START_SECONDS)])
-def test_a_workstation_starts_a_process_per_method_of_a_pair(tmp_path, gpu, start):
+def test_a_workstation_starts_a_process_for_each_job(tmp_path, gpu, start):
     found = estimate(make_plan(gpu=gpu, local=True), tmp_path)
-    assert found.cpu_seconds["starting jobs"] == pytest.approx((1 + 1 + 1 + 4) * start)
+    assert found.cpu_seconds["starting jobs"] == pytest.approx(7 * start)
 
 
-def test_without_a_gpu_all_hours_are_of_processors_and_jobs_are_fewer(tmp_path):
+def test_without_a_gpu_all_hours_are_of_processors(tmp_path):
     with_gpu, without = (estimate(make_plan(gpu=gpu), tmp_path) for gpu in (True, False))
     assert without.gpu_seconds == {}
     ratio = without.cpu_seconds["extraction"] / with_gpu.gpu_seconds["extraction"]
     assert ratio == pytest.approx(GPU_SPEED / CPU_SPEED)
-    assert sum(without.jobs.values()) < sum(with_gpu.jobs.values())
 
 
 def write(path, content):
@@ -251,13 +250,28 @@ def test_detectors_by_hand(tmp_path):
     assert seconds["extraction of objects"] == pytest.approx(50 * 9 * forward)
     samples = 40 + 3 * 40  # an image has three objects, until they are counted
     assert seconds["measures of features"] == pytest.approx(samples * 3 * 1.125e-4)
-    # A task, a checkpoint, both views of a pair, all scores of a task, two runs, their best with the tables.
-    assert sum(found.jobs.values()) == 1 + 1 + 1 + 1 + 2 + 1
-    on_gpu = estimate(replace(make_detection(), gpu=True, sweep=SWEEP | {"repeats": 1}), tmp_path)
-    assert sum(on_gpu.jobs.values()) == 1 + 1 + 2 + 1 + 3 + 1
     text = format_estimate(found)
     assert "scenes: 1 detector, each 200 steps of 10 images at 3 passes and 4 x 10 test" in text
     assert f"trained: {work.train_flops / 1e9:.3g} to" in text
+
+
+def test_detectors_that_are_stopped_early_are_counted(tmp_path):
+    plan = make_detection()
+    before = estimate(plan, tmp_path)
+    plan.measures = [*plan.measures, ("early_stopped_finetune", 2, 5)]
+    found = estimate(plan, tmp_path)
+    work, (training, _) = describe_detector(), SECONDS["fcos"]
+    step = 10 * (3 * work.train_flops / CPU_SPEED + training) + STEP_SECONDS
+    early = found.cpu_seconds["measures that tune or differentiate"]
+    assert early == pytest.approx(5 * 4 * step)  # 40 images by tens
+    assert found.cpu_seconds["measures of features"] == before.cpu_seconds["measures of features"]
+    # What earlier detectors took tells of these too.
+    run = {"accuracies": {"50": 0.1, "100": 0.2}, "seconds": 10.0}
+    said = {"status": "ok", "device": "AMD EPYC", "checkpoint": "a", "task": "scenes"}
+    write(tmp_path / "results/detection/finetune/scenes/a/0.1.json", {**said, "runs": [run]})
+    measured = estimate(plan, tmp_path).cpu_seconds
+    share = 3 * 200 * work.train_flops / (2 * 3 * 1000 * work.train_flops + 40 * work.test_flops)
+    assert measured["measures that tune or differentiate"] == pytest.approx(20 * share)
 
 
 def test_of_one_view_the_other_is_not_made(tmp_path):

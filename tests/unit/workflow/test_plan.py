@@ -103,6 +103,27 @@ def test_with_decays_each_budget_has_jobs_of_its_own():
     assert plan.repeated_steps == 30
 
 
+def test_learning_rates_share_jobs_of_no_more_steps_than_the_longest_run_has():
+    plan = make_plan("presets/neucrab.yaml")
+    sizes = [(job.steps, len(job.learning_rates)) for job in plan.sweep.values()]
+    assert sizes == (
+        [([2500], 8), ([5000], 8)]
+        + 2 * [([10000], 4)]
+        + 4 * [([15000], 2)]
+        + 4 * [([20000], 2)]
+        + 8 * [([40000], 1)]
+    )
+    assert max(job.trained_steps for job in plan.sweep.values()) == 40000
+    finetune = load("presets/neucrab.yaml")["finetune"]
+    constant = make_plan("presets/neucrab.yaml", finetune=finetune | {"schedule": "constant"})
+    assert [job.steps for job in constant.sweep.values()] == 8 * [finetune["steps"]]
+    short = make_plan("presets/neucrab.yaml", finetune=finetune | {"steps": [1000]})
+    assert short.whole_sweep
+    for limit in (39999, 1):
+        alone = make_plan("presets/neucrab.yaml", finetune=finetune | {"steps_per_job": limit})
+        assert [len(job.learning_rates) for job in alone.sweep.values()][-8:] == [1] * 8
+
+
 def test_weights_are_kept_on_demand_and_change_no_run():
     sweep = load("presets/smoke.yaml")["finetune"] | {"learning_rates": [0.1, 0.2], "repeats": 0}
     for per_job, again in ((1, max(sweep["steps"])), (2, 0)):
@@ -116,6 +137,13 @@ def test_weights_are_kept_on_demand_and_change_no_run():
         assert usual.weights_beside(["a.b.json"]) == []
         assert keeping.weights_beside(["a.b.json"]) == ["a.b.safetensors"]
         assert (usual.repeated_steps, keeping.repeated_steps) == (0, again)
+        assert (usual.trains_best, keeping.trains_best) == (False, again > 0)
+
+
+def test_a_run_is_needed_by_what_starts_from_it():
+    plan = make_plan("presets/zoo_smoke.yaml")
+    assert list(plan.runs_of(["smoke-none"])) == []
+    assert list(plan.runs_of(["smoke-big-letters"])) == ["smoke-big", "smoke-big-letters"]
 
 
 def test_runs_are_told_to_compile_only_where_they_are_to():
