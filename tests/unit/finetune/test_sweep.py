@@ -219,7 +219,7 @@ def test_images_that_do_not_fit_after_all_are_streamed(tmp_path, trained, monkey
     """Another process took the GPU's memory between the question and the copy, of the first split or of the second."""
     loads, splits = [], []
 
-    def load(data, device):
+    def load(data, device, resize):
         loads.append(data)
         if not late or len(loads) == 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
