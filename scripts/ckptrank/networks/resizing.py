@@ -14,6 +14,7 @@ from torch import Tensor
 from ckptrank.networks.preprocessing import Preprocessing
 
 DIGITS = 22  # of a weight, binary
+PROBES = 32  # images of noise; in those of a few pixels one alone can be equal by chance
 PART = 64  # images at a time: their sums take four bytes where a pixel has one
 
 
@@ -65,7 +66,8 @@ class Resizer:
         sides = zip((right - left, bottom - top), plan.resized, kept, strict=True)
         across, down = (_make_pass(*shape, *each, device) for each in sides)
         self._passes = [(across, 2), (down, 1)]
-        noise = 255 * np.random.default_rng(0).integers(0, 2, (1, height, width, 3), np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (PROBES, height, width, 3), np.uint8)
+        noise[::2] = 255 * (noise[::2] // 128)  # sums that leave the range of a byte
         expected = preprocessing.fit(noise)
         if not self._gives(expected, noise, device):
             self._passes.reverse()

@@ -73,4 +73,4 @@ def test_undefined_correlations_are_refused():
     with pytest.raises(ValueError, match="features: every sample"):
         lfc(np.full((4, 3), 0.1), np.array([0, 0, 1, 1]))
     with pytest.raises(ValueError, match="labels: all rows"):
-        lfc(np.eye(4), np.ones((4, 3), dtype=int))
+        lfc(np.eye(4), np.tile([1, 1, 0], (4, 1)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -31,6 +31,7 @@ def draw(images, height, width, *, noise):
     mode=st.sampled_from(["center", "squash", "inner"]),
     noise=st.booleans(),
 )
+@example(4, 2, 1, "bilinear", 1.0, "squash", False)  # orders that differ in few images
 def test_bytes_are_pillows(height, width, size, interpolation, crop, mode, noise):
     preprocessing = Preprocessing(size, ZERO, ONE, interpolation, crop, mode)
     images = draw(3, height, width, noise=noise)
