@@ -5,12 +5,14 @@ FOLDER is where `snakemake detection` has run `presets/real_detection.yaml` to i
 
 import shutil
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from detection_tables import compare_orders, rank_measures, score_as_rank
 from run_tables import IMAGES, compare_spent, fill_page, read_costs, write_table
+from scipy.stats import kendalltau
 
 from ckptrank.evaluation.columns import DETECTION
 from ckptrank.evaluation.recommend import pooled_noise
@@ -27,17 +29,32 @@ def list_precisions(results: Results) -> str:
     rows = []
     for row in results.of_task(TASK).itertuples():
         source = cards.loc[row.checkpoint, "source_accuracy"]
+        repeats = map(float, row.repeat_accuracies.split(";"))
         rows.append(
             [
                 cards.loc[row.checkpoint, "title"],
                 fixed(100 * source) if is_number(source) else DASH,
-                *(fixed(100 * value, 1) for value in (row.accuracy, row.ap, row.ap50, row.ap75)),
+                fixed(100 * row.accuracy, 1),
+                ", ".join(fixed(100 * value, 1) for value in (row.ap, *repeats)),
+                fixed(100 * row.ap50, 1),
+                fixed(100 * row.ap75, 1),
                 significant(row.learning_rate, 2),
             ]
         )
     return write_table(
-        ["network", "ImageNet, %", "mean AP", "AP", "AP50", "AP75", "best rate"], rows
+        ["network", "ImageNet, %", "mean AP", "AP of each run", "AP50", "AP75", "rate"], rows
     )
+
+
+def compare_runs(results: Results) -> list[float]:
+    """Return Kendall's tau (-1..1) of each two runs: what a measure that knew a run would have of another."""
+    rows = results.of_task(TASK)
+    repeats = rows["repeat_accuracies"].str.split(";", expand=True).astype(float)
+    runs = pd.concat([rows["ap"], repeats], axis=1)
+    return [
+        kendalltau(runs.iloc[:, one], runs.iloc[:, other]).statistic
+        for one, other in combinations(range(runs.shape[1]), 2)
+    ]
 
 
 def add_up(costs: pd.DataFrame) -> str:
@@ -60,6 +77,7 @@ def main(folder: Path) -> None:
     results = read_results({name: tables / f"{name}.csv" for name in DETECTION})
     config = yaml.safe_load((PAGE.parents[1] / "config.yaml").read_text(encoding="utf-8"))
     print(f"noise of a mean: {100 * pooled_noise(results.of_task(TASK)):.2f} points of AP")
+    print(f"Kendall of two runs: {', '.join(fixed(100 * tau, 0) for tau in compare_runs(results))}")
     fill_page(
         PAGE,
         {
