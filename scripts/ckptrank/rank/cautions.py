@@ -128,7 +128,7 @@ def warn_of_objects(facts: Mapping, *, detector: bool = False) -> list[str]:
     return [
         f"The images have boxes, {mean:.1f} an image: the order is by which classes are in an image and not by where they "
         "are. All detectors were tuned on two sets (docs/detection.md): on drawn scenes such an order agreed with theirs (Kendall's "
-        "tau 0.69, 12 checkpoints), on photos of blood cells its measures went against it (-0.38 to -0.82, 11 checkpoints). "
+        "tau 0.69, 12 checkpoints), on photos of blood cells it went against theirs (-0.55, 11 checkpoints). "
         "`make detect` fine-tunes detectors and says how far it holds here."
         + (
             ""
