@@ -74,6 +74,7 @@ def test_a_mask_has_the_colour_of_its_class_on_a_grey_picture(scenes):
     table = render(scenes, [example], [only])
     assert table["titles"] == ["What there is", "Best", "Worst"]
     assert "grey" in table["note"]
+    assert "own run" in table["note"]
     ((truth, best, worst),) = (map(read_picture, row) for row in table["rows"])
     inside = enlarge(solid).astype(bool)
     assert chroma(worst).max() < 12

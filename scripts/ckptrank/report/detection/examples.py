@@ -22,6 +22,7 @@ MOST_WIDTH = 320
 TRUTH, FOUND, INK = "#ffffff", "#ff9f1c", "#14181f"
 LETTERS = 12  # pixels
 SWATCH = 18, 12  # pixels
+_OWN_RUN = "What a checkpoint finds is of its best setting's own run, whatever repeats of it found."
 _BOXES = "White boxes: what the annotations say. Orange boxes: what is found, with its score."
 NOTES = {
     "boxes": _BOXES,
@@ -61,7 +62,7 @@ def render_examples(task_folder: str, rows: list[tuple[str, str]]) -> dict | Non
     looks = {label: look for look, label in enumerate(present)}
     pictures = [_read(task, image) for image in shown]
     return {
-        "note": NOTES[kind],
+        "note": f"{NOTES[kind]} {_OWN_RUN}",
         "titles": list(sights),
         "rows": [
             [sight and _draw(picture, sight, looks, kind) for sight in row]
