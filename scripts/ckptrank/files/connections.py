@@ -7,7 +7,8 @@ would wait for minutes.
 import os
 import socket
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -44,6 +45,25 @@ def open_url(request: Request, timeout: float | None = None) -> HTTPResponse:
             note.parent.mkdir(parents=True, exist_ok=True)
             note.touch()
         raise NoAnswer(f"{note.name} is silent: it neither answers nor refuses") from error
+
+
+@contextmanager
+def limited_waits() -> Iterator[None]:
+    """Limit how long the sockets wait for an answer that a library of others opens without a limit of its own.
+
+    Raises :class:`NoAnswer` in place of its :class:`TimeoutError`. A library that asks for no limit in so many words, as
+    ``requests`` does, waits on.
+    """
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(ANSWER)
+    try:
+        yield
+    except (TimeoutError, URLError) as error:
+        if not isinstance(getattr(error, "reason", error), TimeoutError):
+            raise
+        raise NoAnswer(f"no answer for {ANSWER:g} s") from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def is_online(address: str = "https://huggingface.co") -> bool:

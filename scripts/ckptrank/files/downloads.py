@@ -22,7 +22,7 @@ from urllib.request import Request, url2pathname
 from ckptrank.errors import PairFault, PassingFault
 from ckptrank.files.atomic import locked, sha256_of
 from ckptrank.files.caches import cache_folder, torch_cache
-from ckptrank.files.connections import NoAnswer, open_url
+from ckptrank.files.connections import NoAnswer, limited_waits, open_url
 
 Result = TypeVar("Result")
 
@@ -50,6 +50,24 @@ def retry(action: Callable[[], Result], may_pass: Callable[[Exception], bool]) -
             logger.warning("%s; attempt %d in %g s", error, attempt + 1, wait)
             time.sleep(wait)
     raise AssertionError("unreachable")
+
+
+def fetch_by(action: Callable[[], Result], name: str) -> Result:
+    """Return ``action()``, by which a library of others fetches what has this ``name``, with the attempts of all downloads.
+
+    Raises :class:`PassingFault` where an error of the network may be gone at another time; other errors are the library's.
+    """
+
+    def attempt() -> Result:
+        with limited_waits():
+            return action()
+
+    try:
+        return retry(attempt, is_transient)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        raise PassingFault(f"{name}: the download failed: {_reason(error)}") from error
 
 
 def _asked_wait(error: Exception) -> float:

@@ -26,7 +26,7 @@ import numpy as np
 
 from ckptrank.errors import PairFault
 from ckptrank.files.caches import cache_folder
-from ckptrank.files.downloads import is_transient, retry
+from ckptrank.files.downloads import fetch_by
 from ckptrank.sampling import cap_per_class
 from ckptrank.seeds import seed_from
 from ckptrank.tasks.folder import scan
@@ -48,7 +48,7 @@ def load(definition: dict) -> TaskData:
     ``download: true`` lets torchvision fetch and verify (MD5) what is missing; its downloads do not
     resume. ``seed`` chooses the splits that are seeded. ``validation: val``: fine-tuning chooses its settings by
     the official validation images, of DTD, FGVCAircraft and Flowers102; they stay training images. Raises
-    :class:`PairFault` when the data are not there or cannot be fetched.
+    :class:`PairFault` when the data are not there or cannot be fetched, a passing one where a network is down or silent.
     """
     root = Path(definition["root"]) if "root" in definition else cache_folder() / "datasets"
     root = root.expanduser()
@@ -61,7 +61,9 @@ def load(definition: dict) -> TaskData:
         loaders = _VALIDATED
     try:
         download = definition.get("download", False)
-        return retry(lambda: loaders[name](root, download, seed), is_transient)
+        return fetch_by(
+            lambda: loaders[name](root, download, seed), f"torchvision {name} in {root}"
+        )
     except (RuntimeError, OSError, ValueError, ImportError) as error:
         raise PairFault(f"torchvision {name} in {root}: {error}") from error
 

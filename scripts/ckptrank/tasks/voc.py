@@ -12,7 +12,7 @@ import numpy as np
 from ckptrank.errors import PairFault
 from ckptrank.files.archives import locate
 from ckptrank.files.caches import cache_folder
-from ckptrank.files.downloads import is_transient, retry
+from ckptrank.files.downloads import fetch_by
 from ckptrank.tasks.annotated import (
     AnnotatedImage,
     encode_pixels,
@@ -89,7 +89,7 @@ def _download(root: Path, name: str) -> None:
     try:
         year = folder.removeprefix("VOC")
         fetch = partial(datasets.VOCDetection, place, year, listed, download=True)
-        retry(fetch, is_transient)
+        fetch_by(fetch, f"torchvision VOCDetection {name}")
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         raise PairFault(f"torchvision VOCDetection {name} in {place}: {error}") from error
 

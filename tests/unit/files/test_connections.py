@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.request
 from contextlib import ExitStack
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
 import pytest
@@ -15,7 +15,8 @@ from ckptrank.errors import PassingFault
 from ckptrank.files import connections, downloads
 from ckptrank.files.caches import cache_folder
 from ckptrank.files.connections import NoAnswer, is_online, open_url
-from ckptrank.files.downloads import download
+from ckptrank.files.downloads import download, fetch_by
+from ckptrank.tasks.torchvision import load
 
 SHORT, LONG = 0.2, 30.0
 
@@ -102,6 +103,26 @@ def test_a_proxy_is_asked_for_a_host_that_is_out_of_reach(dropping, monkeypatch)
             urllib.request, "_opener", None
         )  # knows the proxies of the first request
         assert open_url(Request(url_of(dropping))).read() == server.content
+
+
+def test_what_torchvision_fetches_waits_no_longer(mute, tmp_path, monkeypatch):
+    monkeypatch.setattr("torchvision.datasets.CIFAR10.url", url_of(mute.getsockname()))
+    with pytest.raises(
+        PassingFault, match=f"torchvision CIFAR10 .*failed: no answer for {SHORT} s"
+    ):
+        load({"name": "CIFAR10", "root": tmp_path, "download": True})
+    assert count_connections(mute) == 1
+    assert socket.getdefaulttimeout() is None
+
+
+def test_an_error_that_does_not_pass_stays_what_it_is():
+    for error in (HTTPError("http://a", 404, "gone", {}, None), RuntimeError("wrong MD5")):
+        with pytest.raises(type(error)):
+            fetch_by(lambda error=error: raise_(error), "a")
+
+
+def raise_(error):
+    raise error
 
 
 def test_what_is_refused_is_not_silent(mute):
